@@ -1,0 +1,1 @@
+"""Forms of the input contract generated from the declarations: schemas, dictionary, templates."""

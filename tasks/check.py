@@ -1,0 +1,308 @@
+"""Check: which rows of a file may go on, which may not, and why.
+
+The work is the same for the nightly run and for the clerk's own ``reverse-eval check``: text table in,
+staged rows and problems out. Great Expectations judges every row through the Polars engine; references
+and repeated keys are judged beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from expectations.base import row_expectations
+from expectations.common import CONTRACT_VERSION
+from expectations.declaration import ColumnType, Dataset
+from expectations.engine.conditions import suspect_condition
+from tasks.checking.registry import checks_of
+from tasks.checking.references import (
+    Known,
+    Span,
+    problem_lines,
+    reference_problems,
+    reference_suspects,
+    unknown_datasets,
+)
+from tasks.checking.repeats import key_hash, repeated_hashes, resolve_repeats
+from tasks.normalize import (
+    MASK,
+    POSITION,
+    Normalized,
+    Source,
+    find_source,
+    normalize_suspects,
+    plain_rows,
+    token_column,
+)
+from tasks.normalizing.cell_rules import Options
+from tasks.normalizing.plain_cells import plain_value
+from tasks.pseudonyms import Pseudonyms
+
+ORDER_OF_SUITE = 100
+ORDER_OF_REPEATS = 9_000
+ROWS_PER_GROUP = 262_144
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What every row of a file gets written beside it (INPUT.md 4.4)."""
+
+    sha256: str
+    submitter_org_id: str
+    file_version: int
+    recorded_at: datetime
+    late_periods: tuple[str, ...] = ()
+
+    def columns(self, dataset: Dataset) -> list[pl.Expr]:
+        """The bookkeeping columns other than the position."""
+        late = pl.col(dataset.partition_by).is_in(self.late_periods) if dataset.partition_by else pl.lit(value=False)
+        return [
+            pl.lit(self.sha256).alias("_file_sha256"),
+            pl.lit(self.submitter_org_id).alias("_submitter_org_id"),
+            pl.lit(self.file_version, pl.Int32).alias("_file_version"),
+            pl.lit(self.recorded_at).cast(pl.Datetime("us", "UTC")).alias("_ingested_at"),
+            late.fill_null(value=False).alias("_late"),
+            pl.lit(None, pl.String).alias("_mapping_id"),
+            pl.lit(CONTRACT_VERSION, pl.Int32).alias("_contract_version"),
+        ]
+
+
+@dataclass(frozen=True)
+class FileToCheck:
+    """A file that was read, and what to check it against."""
+
+    text: pl.LazyFrame
+    sheets: tuple[str, ...]
+    delimited: bool
+    dataset: Dataset
+    known: Known
+    pseudonyms: Pseudonyms
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The outcome of a check.
+
+    ``plain_path`` holds the plain lane's rows (one Parquet file with the partition column), ``repaired``
+    the accepted suspects; both have ``_index``, ``_sheet``, ``_row`` and every stored column.
+    ``problems`` has one line per problem with the text as delivered, ``rejected`` one row per rejected
+    row as delivered (contract names) and ``unread`` the titles of columns that were not read.
+    """
+
+    source: Source
+    plain_path: Path
+    plain_rows: int
+    repaired: pl.DataFrame
+    rejected: pl.DataFrame
+    problems: pl.DataFrame
+    changes: pl.DataFrame
+    skipped: Mapping[str, int]
+    identical: int
+    rows_read: int
+    unread: tuple[str, ...]
+    unknown_datasets: tuple[str, ...]
+    periods: tuple[str, ...]
+    gate: tuple[tuple[str, int, int], ...]
+
+    def accepted(self) -> pl.LazyFrame:
+        """Every row that may be loaded, values under stored names."""
+        plain = pl.scan_parquet(self.plain_path)
+        return pl.concat([plain, self.repaired.lazy().select(plain.collect_schema().names())])
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What one cheap scan tells before the real pass."""
+
+    tokens: pl.Series | None
+    span: Span | None
+
+
+def check(file: FileToCheck, folder: Path) -> Checked:
+    """Judge every row of a file.
+
+    Args:
+        file: the text table and its context.
+        folder: where staged rows are written.
+
+    Raises:
+        FileRefused: the header does not fit the dataset, or there are personal columns.
+    """
+    source = find_source(file.text, file.sheets, file.dataset, delimited=file.delimited)
+    survey = _survey(source, file.dataset)
+    table = None if survey.tokens is None else file.pseudonyms.table(survey.tokens)
+    plain = plain_rows(source, file.dataset, table)
+    flags = _flags(plain, file, survey.span)
+    suspects, normalized = _suspects(flags, source, file)
+    plain_path = folder / "plain.parquet"
+    taken = _write_plain(plain, suspects, flags.height, plain_path, file.dataset)
+    problems, gate = _judge(normalized, plain_path, file)
+    rejecting = problems.filter(pl.col("code").str.starts_with("E"))
+    valid = normalized.rows.filter(~pl.col("_index").is_in(rejecting["_index"].unique().implode()))
+    identical, contradicting = resolve_repeats(
+        valid, file.dataset.natural_key, [column.stored_name for column in file.dataset.all_columns]
+    )
+    problems = problem_lines([problems, _repeat_lines(identical, "W311"), _repeat_lines(contradicting, "E231")])
+    out = pl.concat([identical["_index"], contradicting["_index"]])
+    repaired = valid.filter(~pl.col("_index").is_in(out.implode())).drop("_cell_problems")
+    return _result(file, source, plain_path, taken, repaired, problems, normalized, identical.height, flags.height, gate)
+
+
+def _survey(source: Source, dataset: Dataset) -> _Survey:
+    token = token_column(dataset)
+    has_token = token is not None and any(column is token for column in source.columns)
+    names = {ref.valid_on for ref in dataset.references if ref.valid_on}
+    dated = [column for column in source.columns if column.stored_name in names]
+    select: list[pl.Expr] = []
+    if token is not None and has_token:
+        select.append(pl.col(token.name).drop_nulls().unique().implode().alias("tokens"))
+    for column in dated:
+        value = plain_value(column, pl.col(column.name))
+        value = value if column.type is ColumnType.DATE else value.dt.convert_time_zone("Asia/Shanghai").dt.date()
+        select += [value.min().alias(f"first_{column.name}"), value.max().alias(f"last_{column.name}")]
+    if not select:
+        return _Survey(None, None)
+    found = source.rows.select(select).collect(engine="streaming")
+    row = found.row(0, named=True)
+    firsts = [row[f"first_{column.name}"] for column in dated if isinstance(row[f"first_{column.name}"], date)]
+    lasts = [row[f"last_{column.name}"] for column in dated if isinstance(row[f"last_{column.name}"], date)]
+    span = Span(min(firsts), max(lasts)) if firsts else None
+    return _Survey(found["tokens"].explode() if has_token else None, span)
+
+
+def _flags(plain: pl.LazyFrame, file: FileToCheck, span: Span | None) -> pl.DataFrame:
+    """``_index``, ``_good`` and ``_key_hash`` of every row, in one streaming pass."""
+    dataset = file.dataset
+    schema = {"_cell_problems": pl.String(), **dataset.stored_schema}
+    expectations = [each for each in row_expectations(dataset) if "_cell_problems" not in each.columns]
+    doubtful = suspect_condition(expectations, schema)
+    rows = reference_suspects(plain, dataset, file.known, span, checks_of(dataset))
+    return rows.select(
+        "_index",
+        (pl.col("_plain") & ~pl.col("_suspect") & ~doubtful).fill_null(value=False).alias("_good"),
+        key_hash(dataset.natural_key),
+    ).collect(engine="streaming")
+
+
+def _suspects(flags: pl.DataFrame, source: Source, file: FileToCheck) -> tuple[pl.Series, Normalized]:
+    """Rows for the cell rules: whatever is not plainly good, and whatever repeats a key."""
+    good = flags["_good"]
+    index = flags.filter(~good)["_index"]
+    normalized = normalize_suspects(_rows(source, index), source, file.dataset, file.pseudonyms, file.options)
+    hashes = normalized.rows.select(key_hash(file.dataset.natural_key)).to_series()
+    repeated = repeated_hashes(flags.filter(good)["_key_hash"], hashes)
+    contested = flags.filter(good & pl.col("_key_hash").is_in(repeated.implode()))["_index"]
+    if contested.is_empty():
+        return index, normalized
+    more = normalize_suspects(_rows(source, contested), source, file.dataset, file.pseudonyms, file.options)
+    both = Normalized(
+        pl.concat([normalized.rows, more.rows]),
+        pl.concat([normalized.problems, more.problems]),
+        pl.concat([normalized.changes, more.changes]),
+        normalized.skipped,
+        normalized.totals,
+    )
+    return pl.concat([index, contested]), both
+
+
+def _rows(source: Source, index: pl.Series) -> pl.DataFrame:
+    if index.is_empty():
+        return source.rows.clear().collect()
+    return source.rows.filter(pl.col("_index").is_in(index.implode())).collect(engine="streaming")
+
+
+def _write_plain(plain: pl.LazyFrame, suspects: pl.Series, rows: int, path: Path, dataset: Dataset) -> int:
+    """Write the rows that need no second look; returns how many."""
+    kept = plain if suspects.is_empty() else plain.filter(~pl.col("_index").is_in(suspects.implode()))
+    kept.select(*POSITION, *dataset.stored_schema).sink_parquet(
+        path, compression="zstd", compression_level=1, row_group_size=ROWS_PER_GROUP
+    )
+    return rows - suspects.len()
+
+
+def _judge(
+    normalized: Normalized, plain_path: Path, file: FileToCheck
+) -> tuple[pl.DataFrame, tuple[tuple[str, int, int], ...]]:
+    """Problems of the suspects, and the gate's counts over all rows of the file."""
+    rows = normalized.rows
+    is_void = pl.col("record_op") == "void"
+    upserts, voids = rows.filter(~is_void.fill_null(value=False)), rows.filter(is_void)
+    suite_lines, gate = _run_suite(upserts, plain_path, file.dataset)
+    void_lines = _run_suite(voids, None, file.dataset)[0] if voids.height else suite_lines.clear()
+    own = normalized.problems.select("_index", "column").unique()
+    suite = pl.concat([suite_lines, void_lines]).join(own, on=["_index", "column"], how="anti")
+    values = _delivered_values(suite, rows)
+    references = reference_problems(upserts, file.dataset, file.known, checks_of(file.dataset))
+    references = references.join(pl.concat([own, suite.select("_index", "column")]).unique(), on=["_index", "column"], how="anti")
+    return problem_lines([normalized.problems, values, references]), gate
+
+
+def _run_suite(
+    candidates: pl.DataFrame, plain_path: Path | None, dataset: Dataset
+) -> tuple[pl.DataFrame, tuple[tuple[str, int, int], ...]]:
+    from expectations.gate import validate  # noqa: PLC0415 - Great Expectations takes seconds to import
+
+    expectations = row_expectations(dataset, void=plain_path is None)
+    rows = candidates.lazy()
+    if plain_path is not None:
+        staged = pl.scan_parquet(plain_path).with_columns(_cell_problems=pl.lit(None, pl.String))
+        rows = pl.concat([staged.select(candidates.columns), rows])
+    result = validate(
+        rows, expectations, suite_name=dataset.name, candidates=candidates,
+        positions=("_index",),
+    )  # fmt: skip
+    lines = result.failures.filter(pl.col("code") != "").select(
+        "_index", "column", "code", order=pl.col("order").cast(pl.Int32) + ORDER_OF_SUITE
+    )
+    gate = tuple(
+        (f"{outcome.expectation.kind}({', '.join(outcome.expectation.columns)})", outcome.evaluated, outcome.unexpected)
+        for outcome in result.outcomes
+    )
+    return lines, gate
+
+
+def _delivered_values(lines: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Add to each line of the suite the value it judged."""
+    parts = [lines.clear().with_columns(value=pl.lit(None, pl.String))]
+    for (column,), group in lines.group_by("column", maintain_order=True):
+        values = rows.select("_index", value=pl.col(str(column)).cast(pl.String))
+        parts.append(group.join(values, on="_index", how="left"))
+    return pl.concat(parts)
+
+
+def _repeat_lines(found: pl.DataFrame, code: str) -> pl.DataFrame:
+    return found.with_columns(code=pl.lit(code), order=pl.lit(ORDER_OF_REPEATS))
+
+
+def _result(
+    file: FileToCheck, source: Source, plain_path: Path, taken: int, repaired: pl.DataFrame, problems: pl.DataFrame,
+    normalized: Normalized, identical: int, rows_read: int, gate: Sequence[tuple[str, int, int]],
+) -> Checked:  # fmt: skip
+    rejected_index = problems.filter(pl.col("code").str.starts_with("E"))["_index"].unique()
+    token = token_column(file.dataset)
+    if token is not None:
+        masked = pl.when(pl.col("column") == token.stored_name).then(pl.lit(MASK)).otherwise(pl.col("value"))
+        problems = problems.with_columns(value=masked)
+    key = pl.concat_str(
+        [pl.col(name).cast(pl.String).fill_null("") for name in file.dataset.natural_key], separator="|"
+    )
+    keys = normalized.rows.select("_index", "_sheet", "_row", business_key=key)
+    problems = problems.join(keys, on="_index", how="left").sort("_index", "order")
+    periods: tuple[str, ...] = ()
+    if file.dataset.partition_by:
+        column = file.dataset.partition_by
+        plain_periods = pl.scan_parquet(plain_path).select(pl.col(column).unique()).collect(engine="streaming")[column]
+        both = pl.concat([plain_periods, repaired[column]]).drop_nulls().unique().sort()
+        periods = tuple(both.to_list())
+    return Checked(
+        source=source, plain_path=plain_path, plain_rows=taken, repaired=repaired,
+        rejected=_rows(source, rejected_index), problems=problems, changes=normalized.changes,
+        skipped=normalized.skipped, identical=identical, rows_read=rows_read,
+        unread=tuple(title for header in source.headers for title in header.unknown),
+        unknown_datasets=unknown_datasets(file.dataset, file.known), periods=periods, gate=tuple(gate),
+    )  # fmt: skip
