@@ -38,7 +38,7 @@ RATER_BATCH = 3_000
 STATUS_CODES = ("answered", "dont_know", "not_applicable", "no_contact", "skipped", "refused")
 FAULTS = ("status", "scale", "number", "target", "rater", "duplicate")
 KEY = ("period_id", "instrument_id", "rater_token", "target_org_id", "item_id")
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -275,7 +275,7 @@ def _rating_rows(source: np.ndarray, score: np.ndarray, kind: np.ndarray, shape:
         .alias("score_raw"),
         pl.concat_str(pl.lit("S"), pl.col("rater_token").str.slice(1)).alias("submission_id"),
         (pl.lit("2026-07-10 08:00:00").str.to_datetime() + pl.duration(seconds="second"))
-        .dt.strftime("%Y-%m-%d %H:%M:%S")
+        .dt.strftime("%Y-%m-%dT%H:%M:%S+08:00")
         .alias("submitted_at"),
     )
 

@@ -33,7 +33,7 @@ import scipy.linalg
 import scipy.optimize
 import scipy.sparse
 import scipy.sparse.csgraph
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from scoring.sums import VALUE_SCALE
 
@@ -45,8 +45,10 @@ Integers = npt.NDArray[np.int64]
 MAX_RATIO = 1e8
 """Largest variance ratio tried. A fit that reaches it has no residual spread left (``perfect_fit``)."""
 
-_BOUNDARY_INFORMATION = 1e-5
-_STRICT = 1e-12
+_NEGLIGIBLE = 1e-4
+"""A ratio times the largest count below this is compared with a ratio of exactly zero."""
+
+_NEWTON_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,10 @@ class CrossedSums:
     """Sufficient statistics of the model, with ``q`` voters, ``D`` departments, ``p`` fixed effects.
 
     ``by_voter`` is ``F = [N, X_s, y_s]`` (q x (D+p+1), dense or sparse), ``voter_counts`` the weight
-    sums ``n_s``. ``by_department`` is ``[diag(n_d), X_d, y_d]``'s last columns ``[X_d, y_d]``
-    (D x (p+1)), ``department_counts`` the weight sums ``n_d``. ``total`` is ``[X, y]'W[X, y]``.
-    Ratings are shifted by ``shift`` (points) to keep sums of squares small.
+    sums ``n_s``. ``by_department`` is ``[X_d, y_d]`` (D x (p+1)), ``department_counts`` the weight sums
+    ``n_d``. ``total`` is ``[X, y]'W[X, y]``.
+    Ratings are shifted by ``shift`` (points) to keep sums of squares small; ``constant`` says that
+    all of them are equal.
     """
 
     voters: tuple[str, ...]
@@ -70,6 +73,7 @@ class CrossedSums:
     log_weights: float
     n: int
     shift: float
+    constant: bool
     voter_cells: Integers
     department_cells: Integers
     voter_component: Integers
@@ -153,13 +157,14 @@ def crossed_sums(cells: pl.DataFrame, fixed_effects: Sequence[str] = ()) -> Cros
         departments=departments,
         fixed_effects=("intercept", *fixed_effects),
         by_voter=_join(pairs, _group_sums(voter, weighted, len(voters))),
-        voter_counts=np.bincount(voter, weight, len(voters)),
+        voter_counts=np.bincount(voter, weight, len(voters)).astype(np.float64),
         by_department=_group_sums(department, weighted, len(departments)),
-        department_counts=np.bincount(department, weight, len(departments)),
+        department_counts=np.bincount(department, weight, len(departments)).astype(np.float64),
         total=design.T @ weighted,
         log_weights=float(np.log(weight).sum()),
         n=rows.height,
         shift=shift / VALUE_SCALE,
+        constant=rows["value"].n_unique() == 1,
         voter_cells=np.bincount(voter, minlength=len(voters)).astype(np.int64),
         department_cells=np.bincount(department, minlength=len(departments)).astype(np.int64),
         voter_component=voter_component,
@@ -180,7 +185,9 @@ def _group_sums(codes: Integers, columns: Floats, size: int) -> Floats:
 def _join(pairs: scipy.sparse.csr_array, sums: Floats) -> Floats | scipy.sparse.csr_array:
     """``[N, X_s, y_s]``, dense when a dense product is the cheaper way to ``F'aF``."""
     q, departments = pairs.shape
-    sparse_cost = 20.0 * float((np.diff(pairs.indptr).astype(np.float64) + sums.shape[1]) @ (np.diff(pairs.indptr) + 1.0))
+    sparse_cost = 20.0 * float(
+        (np.diff(pairs.indptr).astype(np.float64) + sums.shape[1]) @ (np.diff(pairs.indptr) + 1.0)
+    )
     dense_cost = float(q) * (departments + sums.shape[1]) ** 2
     if dense_cost <= sparse_cost:
         return np.hstack([pairs.toarray(), sums])
@@ -199,8 +206,13 @@ def _components(pairs: scipy.sparse.csr_array) -> tuple[Integers, Integers]:
 
 
 @dataclass(frozen=True)
-class _Point:
-    """The model solved at fixed variance ratios; ``scaled`` names are in units of ``v``."""
+class Point:
+    """The model solved at the variance ratios ``gs`` and ``gd``.
+
+    ``gradient`` is the derivative of ``deviance`` in (gs, gd). ``inverse`` is ``K^-1`` and ``scale``
+    (sqrt gd for departments, 1 for fixed effects) brings it to the scale of the effects:
+    ``v * inverse * scale * scale'`` is their joint error covariance.
+    """
 
     gs: float
     gd: float
@@ -211,7 +223,66 @@ class _Point:
     severity: Floats
     effect: Floats
     inverse: Floats
-    conditional: Floats
+    scale: Floats
+
+
+def solve(sums: CrossedSums, criterion: Criterion, gs: float, gd: float) -> Point:
+    """Criterion, its gradient and all estimates at given variance ratios.
+
+    Raises:
+        numpy.linalg.LinAlgError: The fixed effects are collinear.
+    """
+    count, p = len(sums.departments), sums.p
+    m = sums.n - p if criterion == "REML" else sums.n
+    a = 1.0 / (1.0 + gs * sums.voter_counts)
+    swept = _sweep_voters(sums, gs, a)
+    scale = np.concatenate([np.full(count, math.sqrt(gd)), np.ones(p)])
+    k = swept[:-1, :-1] * scale[:, None] * scale
+    k[range(count), range(count)] += 1.0
+    factor = scipy.linalg.cholesky(k, lower=True)
+    inverse = _inverse_from_factor(factor)
+    right = scale * swept[:-1, -1]
+    solution = inverse @ right
+    rss = float(swept[-1, -1] - solution @ right)
+    # The effects follow from the spherical ones, the residual sums from the normal equations.
+    effect, beta = math.sqrt(gd) * solution[:count], solution[count:]
+    voter_residual = -np.asarray(sums.by_voter @ np.concatenate([effect, beta, [-1.0]])) * a
+    severity = gs * voter_residual
+    department_residual = (
+        sums.by_department[:, -1]
+        - sums.by_department[:, :-1] @ beta
+        - sums.department_counts * effect
+        - np.asarray(sums.by_voter.T @ severity)[:count]
+    )
+    logdet = 2.0 * float(np.log(np.diag(factor))[: k.shape[0] if criterion == "REML" else count].sum())
+    residual_term = m * (1.0 + math.log(2.0 * math.pi * rss / m)) if rss > 0 else -math.inf
+    squares = np.array([voter_residual @ voter_residual, department_residual @ department_residual])
+    squared = _weighted_cross(sums.by_voter, a * a)[:-1, :-1] * scale[:, None] * scale
+    voter_trace, department_trace = _traces(criterion, count, squared, inverse, swept)
+    traces = np.array([float(sums.voter_counts @ a) - voter_trace, department_trace])
+    return Point(
+        gs=gs,
+        gd=gd,
+        deviance=logdet - float(np.log(a).sum()) - sums.log_weights + residual_term,
+        gradient=traces - m * squares / rss if rss > 0 else np.full(2, -np.inf),
+        v=max(rss, 0.0) / m,
+        beta=beta,
+        severity=severity,
+        effect=effect,
+        inverse=inverse,
+        scale=scale,
+    )
+
+
+def _sweep_voters(sums: CrossedSums, gs: float, a: Floats) -> Floats:
+    """``[[T, X_d*, y_d*], [., X*, .], [., ., y*]]``: the normal equations with the voters swept out."""
+    count = len(sums.departments)
+    swept = np.zeros((count + sums.p + 1, count + sums.p + 1))
+    swept[range(count), range(count)] = sums.department_counts
+    swept[:count, count:] = sums.by_department
+    swept[count:, :count] = sums.by_department.T
+    swept[count:, count:] = sums.total
+    return swept - gs * _weighted_cross(sums.by_voter, a)
 
 
 def _weighted_cross(f: Floats | scipy.sparse.csr_array, a: Floats) -> Floats:
@@ -223,41 +294,221 @@ def _weighted_cross(f: Floats | scipy.sparse.csr_array, a: Floats) -> Floats:
     return np.asarray((f.T @ scaled).toarray())
 
 
-def _solve(sums: CrossedSums, criterion: Criterion, gs: float, gd: float) -> _Point:
-    """Criterion, its gradient in (gs, gd) and all estimates at given ratios.
+def _inverse_from_factor(factor: Floats) -> Floats:
+    inverse, info = scipy.linalg.lapack.dpotri(factor, lower=1)
+    if info:
+        raise np.linalg.LinAlgError("the fixed effects are collinear")
+    lower = np.tril(inverse)
+    return np.asarray(lower + np.tril(lower, -1).T)
+
+
+def _without_beta(inverse: Floats, count: int) -> Floats:
+    """``S^-1`` from ``K^-1``: the inverse with the fixed effects held at their estimate."""
+    across = inverse[:count, count:]
+    return np.asarray(inverse[:count, :count] - across @ np.linalg.solve(inverse[count:, count:], across.T))
+
+
+def _traces(criterion: Criterion, count: int, squared: Floats, inverse: Floats, swept: Floats) -> tuple[float, float]:
+    """Parts of the derivatives of the determinants in gs and gd that need ``K^-1``.
+
+    ``tr(Zs'PZs) = sum n_s a - tr(K^-1 B'a^2 B)`` with ``B = [td N, X_s]`` (``squared`` is ``B'a^2 B``), and
+    ``tr(Zd'PZd) = tr((K^-1)_dd U)`` with ``U = T - X_d* X*^-1 X_d*'``; both hold at zero ratios too.
+    For ML, ``V^-1`` takes the place of ``P``: only the first block counts and ``U = T``.
+    """
+    within = swept[:count, :count]
+    if criterion == "ML":
+        conditional = _without_beta(inverse, count)
+        return float((conditional * squared[:count, :count]).sum()), float((conditional * within).sum())
+    fixed = swept[:count, count:-1]
+    cleared = within - fixed @ np.linalg.solve(swept[count:-1, count:-1], fixed.T)
+    return float((inverse * squared).sum()), float((inverse[:count, :count] * cleared).sum())
+
+
+def fit(sums: CrossedSums, criterion: Criterion = "REML") -> MixedModel:
+    """The maximum of the (restricted) likelihood, or what is left of the model at a boundary.
+
+    A variance that cannot be told from the residual (every voter has one rating, or every
+    department, or there is only one of them) is 0, and so is one whose best estimate is 0. Ratings
+    that are all identical give ``zero_variance``; ratings without residual spread ``perfect_fit``.
 
     Raises:
         numpy.linalg.LinAlgError: The fixed effects are collinear.
     """
-    count, p = len(sums.departments), sums.p
-    a = 1.0 / (1.0 + gs * sums.voter_counts)
-    # [T, X_d*, y_d*; ., X*, .; ., ., y*]: everything after the voters are swept out.
-    swept = np.zeros((count + p + 1, count + p + 1))
-    swept[range(count), range(count)] = sums.department_counts
-    swept[:count, count:] = sums.by_department
-    swept[count:, :count] = sums.by_department.T
-    swept[count:, count:] = sums.total
-    swept -= gs * _weighted_cross(sums.by_voter, a)
-    td = math.sqrt(gd)
-    scale = np.concatenate([np.full(count, td), np.ones(p)])
-    k = swept[:-1, :-1] * scale[:, None] * scale
-    k[range(count), range(count)] += 1.0
-    factor = scipy.linalg.cholesky(k, lower=True)
-    inverse = scipy.linalg.cho_solve((factor, True), np.eye(count + p))
-    solution = inverse @ (scale * swept[:-1, -1])
-    spherical, beta = solution[:count], solution[count:]
-    rss = float(swept[-1, -1] - solution @ (scale * swept[:-1, -1]))
-    effect = td * spherical
-    coefficients = np.concatenate([effect, beta, [-1.0]])
-    voter_residual = -np.asarray(sums.by_voter @ coefficients) * a  # Zs'We
-    severity = gs * voter_residual
-    department_residual = _department_residual(sums, effect, beta, severity)
-    m = sums.n - p if criterion == "REML" else sums.n
-    log_diagonal = 2.0 * np.log(np.diag(factor))
-    logdet = log_diagonal.sum() if criterion == "REML" else log_diagonal[:count].sum()
-    deviance = logdet - np.log(a).sum() - sums.log_weights + m * (1.0 + math.log(2.0 * math.pi * rss / m)) if rss > 0 else -math.inf
-    conditional = scipy.linalg.cho_solve((factor[:count, :count], True), np.eye(count))
-    traces = _traces(sums, criterion, gs, gd, a, inverse, conditional, swept)
-    with np.errstate(divide="ignore"):
-        gradient = traces - m * np.array([voter_residual @ voter_residual, department_residual @ department_residual]) / rss
-    return _Point(gs, gd, float(deviance), gradient, rss / m, beta, severity, effect, inverse, conditional)
+    with threadpool_limits(limits=1):
+        if sums.constant:
+            return _constant_model(sums, criterion)
+        objective = _Objective(sums, criterion)
+        best = objective.minimum(_start(sums), _identifiable(sums))
+        return _model(sums, criterion, best, objective.evaluations)
+
+
+def model_at(sums: CrossedSums, criterion: Criterion, gs: float, gd: float) -> MixedModel:
+    """The model at variance ratios ``gs = vs/v`` and ``gd = vd/v`` that are given, not estimated."""
+    with threadpool_limits(limits=1):
+        return _model(sums, criterion, solve(sums, criterion, gs, gd), 1)
+
+
+def _identifiable(sums: CrossedSums) -> tuple[bool, bool]:
+    return (
+        len(sums.voters) > 1 and int(sums.voter_cells.max()) > 1,
+        len(sums.departments) > 1 and int(sums.department_cells.max()) > 1,
+    )
+
+
+def _start(sums: CrossedSums) -> Floats:
+    """Moment estimates of (gs, gd) after Gao and Owen (arXiv 1610.08088), kept away from zero."""
+    mean_weight = float(sums.total[0, 0]) / sums.n
+    n_s, n_d = sums.voter_counts / mean_weight, sums.department_counts / mean_weight
+    n, square = float(sums.n), float(sums.total[-1, -1]) / mean_weight
+    voter_sums = np.asarray(sums.by_voter @ np.eye(sums.by_voter.shape[1])[-1]) / mean_weight
+    department_sums = sums.by_department[:, -1] / mean_weight
+    within_voters = square - float((voter_sums**2 / n_s).sum())
+    within_departments = square - float((department_sums**2 / n_d).sum())
+    spread = n * square - float(department_sums.sum()) ** 2
+    q, d = len(n_s), len(n_d)
+    matrix = [
+        [0.0, n - q, n - q],
+        [n - d, 0.0, n - d],
+        [n * n - float(n_s @ n_s), n * n - float(n_d @ n_d), n * n - n],
+    ]
+    moments = np.linalg.lstsq(np.array(matrix), np.array([within_voters, within_departments, spread]), rcond=None)[0]
+    vs, vd, v = np.maximum(moments, 0.01 * spread / (n * n))
+    return np.asarray(np.array([vs, vd]) / (v * mean_weight))
+
+
+class _Objective:
+    """The criterion as a function of theta, the square roots of the ratios (lme4's parameters)."""
+
+    def __init__(self, sums: CrossedSums, criterion: Criterion) -> None:
+        self._sums = sums
+        self._criterion = criterion
+        self.evaluations = 0
+
+    def at(self, theta: Floats) -> Point:
+        """The model at ``theta``."""
+        self.evaluations += 1
+        return solve(self._sums, self._criterion, float(theta[0] ** 2), float(theta[1] ** 2))
+
+    def minimum(self, start: Floats, free: tuple[bool, bool]) -> Point:
+        """The best point among the interior and the boundaries that the data ask for."""
+        best = self._inside(start, free)
+        counts = (float(self._sums.voter_counts.max()), float(self._sums.department_counts.max()))
+        for index, ratio in enumerate((best.gs, best.gd)):
+            if free[index] and ratio * counts[index] < _NEGLIGIBLE:
+                remaining = (free[0] and index != 0, free[1] and index != 1)
+                boundary = self.minimum(np.array([best.gs, best.gd]), remaining)
+                if boundary.deviance <= best.deviance + 1e-9 * abs(best.deviance):
+                    return boundary
+        return best
+
+    def _inside(self, start: Floats, free: tuple[bool, bool]) -> Point:
+        index = np.flatnonzero(free)
+        theta = np.where(free, np.sqrt(np.clip(start, 1e-6, MAX_RATIO / 4)), 0.0)
+        if not index.size:
+            return self.at(theta)
+
+        def value_and_gradient(part: Floats) -> tuple[float, Floats]:
+            theta[index] = part
+            point = self.at(theta)
+            return point.deviance, (2.0 * theta * point.gradient)[index]
+
+        found = scipy.optimize.minimize(
+            value_and_gradient,
+            theta[index],
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0.0, math.sqrt(MAX_RATIO))] * index.size,
+            options={"maxiter": 200, "ftol": 1e-13, "gtol": 1e-7},
+        )
+        theta[index] = found.x
+        return self._polished(theta, index)
+
+    def _polished(self, theta: Floats, index: npt.NDArray[np.intp]) -> Point:
+        """Newton steps on the gradient: the last digits, which the noise of the criterion hides."""
+        best = self.at(theta)
+        index = index[(theta[index] > 0) & (theta[index] ** 2 < 0.99 * MAX_RATIO)]
+        if not index.size or not math.isfinite(best.deviance):
+            return best
+        slope = (2.0 * theta * best.gradient)[index]
+        jacobian = np.empty((index.size, index.size))
+        for column, position in enumerate(index):
+            step = np.zeros(2)
+            step[position] = 1e-5 * theta[position]
+            moved = (2.0 * (theta + step) * self.at(theta + step).gradient)[index]
+            jacobian[:, column] = (moved - slope) / step[position]
+        for _ in range(_NEWTON_STEPS):
+            move = -np.linalg.lstsq(jacobian, slope, rcond=None)[0]
+            candidate = theta.copy()
+            candidate[index] += move
+            if (candidate < 0).any() or np.abs(move).max() > 0.01 * theta[index].max():
+                break
+            point = self.at(candidate)
+            new_slope = (2.0 * candidate * point.gradient)[index]
+            if np.abs(new_slope).max() >= np.abs(slope).max():
+                break
+            theta, best, slope = candidate, point, new_slope
+        return best
+
+
+def _model(sums: CrossedSums, criterion: Criterion, point: Point, evaluations: int) -> MixedModel:
+    count, v = len(sums.departments), point.v
+    full = v * point.inverse * point.scale[:, None] * point.scale
+    conditional = v * point.gd * np.diag(_without_beta(point.inverse, count))
+    mean = sums.mean_fixed_effects
+    variance = np.diag(full)[:count] + 2.0 * full[:count, count:] @ mean + mean @ full[count:, count:] @ mean
+    vd = point.gd * v
+    perfect = not math.isfinite(point.deviance) or max(point.gs, point.gd) >= 0.99 * MAX_RATIO
+    beta = point.beta + sums.shift * (np.arange(sums.p) == 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reliability = 1.0 - conditional / vd if vd > 0 and not perfect else np.full(count, np.nan)
+    return MixedModel(
+        criterion=criterion,
+        outcome="perfect_fit" if perfect else "fitted",
+        deviance=math.nan if perfect else point.deviance,
+        n=sums.n,
+        fixed_effects=sums.fixed_effects,
+        beta=beta,
+        beta_se=np.sqrt(np.diag(full)[count:]),
+        vs=point.gs * v,
+        vd=vd,
+        v=v,
+        departments=sums.departments,
+        effect=point.effect,
+        conditional_sd=np.sqrt(np.maximum(conditional, 0.0)),
+        score=mean @ beta + point.effect,
+        score_variance=np.maximum(variance, 0.0),
+        reliability=reliability,
+        component=sums.department_component,
+        voters=sums.voters,
+        severity=point.severity,
+        n_components=int(sums.department_component.max()),
+        evaluations=evaluations,
+    )
+
+
+def _constant_model(sums: CrossedSums, criterion: Criterion) -> MixedModel:
+    count = len(sums.departments)
+    level = float(sums.total[0, -1] / sums.total[0, 0]) + sums.shift
+    return MixedModel(
+        criterion=criterion,
+        outcome="zero_variance",
+        deviance=math.nan,
+        n=sums.n,
+        fixed_effects=sums.fixed_effects,
+        beta=np.array([level] + [0.0] * (sums.p - 1)),
+        beta_se=np.zeros(sums.p),
+        vs=0.0,
+        vd=0.0,
+        v=0.0,
+        departments=sums.departments,
+        effect=np.zeros(count),
+        conditional_sd=np.zeros(count),
+        score=np.full(count, level),
+        score_variance=np.zeros(count),
+        reliability=np.full(count, np.nan),
+        component=sums.department_component,
+        voters=sums.voters,
+        severity=np.zeros(len(sums.voters)),
+        n_components=int(sums.department_component.max()),
+        evaluations=0,
+    )

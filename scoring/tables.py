@@ -173,6 +173,9 @@ _PEER_GROUP = _text(
     "Subjects are compared and ranked only inside it.",
     nullable=True,
 )
+_INSTRUMENT = _text(
+    "instrument_id", "测评表", "instrument", "题项所在的测评表或问卷。", "Instrument the item is part of."
+)
 _ITEM = _text("item_id", "题项", "item", "测评表中的题项编号。", "Item of the instrument.")
 _DIMENSION = _text(
     "dimension", "维度", "dimension", "题项所属的维度。", "Dimension the item belongs to.", nullable=True
@@ -294,6 +297,7 @@ DEPARTMENT_ITEM = ResultTable(
         _RATEE,
         _ORG_NAME,
         _PEER_GROUP,
+        _INSTRUMENT,
         _ITEM,
         _DIMENSION,
         _count("n_answered", "作答数", "answered", "给出分值的评分数。", "Ratings with a score."),
@@ -316,7 +320,7 @@ DEPARTMENT_ITEM = ResultTable(
             decimals=1,
         ),
     ),
-    key=("period_id", "ratee_org_id", "item_id"),
+    key=("period_id", "ratee_org_id", "instrument_id", "item_id"),
 )
 """One row per rated department and item."""
 
@@ -395,6 +399,7 @@ SATISFACTION_MEAN = ResultTable(
         _ORG,
         _ORG_NAME,
         _PEER_GROUP,
+        _INSTRUMENT,
         _ITEM,
         _DIMENSION,
         _count("n_answered", "作答数", "answered", "给出分值的回答数。", "Answers with a score."),
@@ -450,7 +455,7 @@ SATISFACTION_MEAN = ResultTable(
         ),
         _REASONS,
     ),
-    key=("period_id", "org_id", "item_id"),
+    key=("period_id", "org_id", "instrument_id", "item_id"),
 )
 """One row per organisation and item of a satisfaction survey."""
 

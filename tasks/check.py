@@ -72,6 +72,22 @@ class Stamp:
 
 
 @dataclass(frozen=True)
+class StagedRows:
+    """Rows of one partition in a Parquet file, bookkeeping included, the partition column left out."""
+
+    path: Path
+    partition: str | None
+    rows: int
+
+    def scan(self, dataset: Dataset) -> pl.LazyFrame:
+        """The rows with the partition column put back."""
+        rows = pl.scan_parquet(self.path)
+        if dataset.partition_by:
+            rows = rows.with_columns(pl.lit(self.partition, pl.String).alias(dataset.partition_by))
+        return rows
+
+
+@dataclass(frozen=True)
 class FileToCheck:
     """A file that was read, and what to check it against."""
 
@@ -81,6 +97,7 @@ class FileToCheck:
     dataset: Dataset
     known: Known
     pseudonyms: Pseudonyms
+    stamp: Stamp
     options: Options = field(default_factory=Options)
 
 
@@ -88,15 +105,14 @@ class FileToCheck:
 class Checked:
     """The outcome of a check.
 
-    ``plain_path`` holds the plain lane's rows (one Parquet file with the partition column), ``repaired``
-    the accepted suspects; both have ``_index``, ``_sheet``, ``_row`` and every stored column.
+    ``plain`` are the plain lane's rows as they will lie in the lake, one Parquet file per partition;
+    ``repaired`` are the accepted suspects with ``_index``, ``_sheet``, ``_row`` and every stored column.
     ``problems`` has one line per problem with the text as delivered, ``rejected`` one row per rejected
     row as delivered (contract names) and ``unread`` the titles of columns that were not read.
     """
 
     source: Source
-    plain_path: Path
-    plain_rows: int
+    plain: tuple[StagedRows, ...]
     repaired: pl.DataFrame
     rejected: pl.DataFrame
     problems: pl.DataFrame
@@ -109,10 +125,16 @@ class Checked:
     periods: tuple[str, ...]
     gate: tuple[tuple[str, int, int], ...]
 
-    def accepted(self) -> pl.LazyFrame:
-        """Every row that may be loaded, values under stored names."""
-        plain = pl.scan_parquet(self.plain_path)
-        return pl.concat([plain, self.repaired.lazy().select(plain.collect_schema().names())])
+    @property
+    def data_rows(self) -> int:
+        """Rows read that are data."""
+        return self.rows_read - sum(self.skipped.values())
+
+    def accepted(self, dataset: Dataset) -> pl.LazyFrame:
+        """Every row that may be loaded: position and values under stored names."""
+        columns = ["_sheet", "_row", *dataset.stored_schema]
+        parts = [part.scan(dataset).select(columns) for part in self.plain]
+        return pl.concat([*parts, self.repaired.lazy().select(columns)])
 
 
 @dataclass(frozen=True)
@@ -121,6 +143,7 @@ class _Survey:
 
     tokens: pl.Series | None
     span: Span | None
+    partitions: tuple[str | None, ...]
 
 
 def check(file: FileToCheck, folder: Path) -> Checked:
@@ -139,9 +162,9 @@ def check(file: FileToCheck, folder: Path) -> Checked:
     plain = plain_rows(source, file.dataset, table)
     flags = _flags(plain, file, survey.span)
     suspects, normalized = _suspects(flags, source, file)
-    plain_path = folder / "plain.parquet"
-    taken = _write_plain(plain, suspects, flags.height, plain_path, file.dataset)
-    problems, gate = _judge(normalized, plain_path, file)
+    staged = _write_plain(plain, suspects, survey.partitions, folder, file)
+    _expect_all_rows(staged, flags.height - suspects.len())
+    problems, gate = _judge(normalized, staged, file)
     rejecting = problems.filter(pl.col("code").str.starts_with("E"))
     valid = normalized.rows.filter(~pl.col("_index").is_in(rejecting["_index"].unique().implode()))
     identical, contradicting = resolve_repeats(
@@ -150,7 +173,7 @@ def check(file: FileToCheck, folder: Path) -> Checked:
     problems = problem_lines([problems, _repeat_lines(identical, "W311"), _repeat_lines(contradicting, "E231")])
     out = pl.concat([identical["_index"], contradicting["_index"]])
     repaired = valid.filter(~pl.col("_index").is_in(out.implode())).drop("_cell_problems")
-    return _result(file, source, plain_path, taken, repaired, problems, normalized, identical.height, flags.height, gate)
+    return _result(file, source, staged, repaired, problems, normalized, identical.height, flags.height, gate)
 
 
 def _survey(source: Source, dataset: Dataset) -> _Survey:
@@ -165,14 +188,18 @@ def _survey(source: Source, dataset: Dataset) -> _Survey:
         value = plain_value(column, pl.col(column.name))
         value = value if column.type is ColumnType.DATE else value.dt.convert_time_zone("Asia/Shanghai").dt.date()
         select += [value.min().alias(f"first_{column.name}"), value.max().alias(f"last_{column.name}")]
+    partition = dataset.partition_by
+    if partition is not None:
+        select.append(pl.col(partition).unique().implode().alias("partitions"))
     if not select:
-        return _Survey(None, None)
+        return _Survey(None, None, (None,))
     found = source.rows.select(select).collect(engine="streaming")
     row = found.row(0, named=True)
     firsts = [row[f"first_{column.name}"] for column in dated if isinstance(row[f"first_{column.name}"], date)]
     lasts = [row[f"last_{column.name}"] for column in dated if isinstance(row[f"last_{column.name}"], date)]
     span = Span(min(firsts), max(lasts)) if firsts else None
-    return _Survey(found["tokens"].explode() if has_token else None, span)
+    values = tuple(found["partitions"].explode().drop_nulls().sort()) if partition is not None else (None,)
+    return _Survey(found["tokens"].explode() if has_token else None, span, values)
 
 
 def _flags(plain: pl.LazyFrame, file: FileToCheck, span: Span | None) -> pl.DataFrame:
@@ -216,24 +243,45 @@ def _rows(source: Source, index: pl.Series) -> pl.DataFrame:
     return source.rows.filter(pl.col("_index").is_in(index.implode())).collect(engine="streaming")
 
 
-def _write_plain(plain: pl.LazyFrame, suspects: pl.Series, rows: int, path: Path, dataset: Dataset) -> int:
-    """Write the rows that need no second look; returns how many."""
+def _write_plain(
+    plain: pl.LazyFrame, suspects: pl.Series, partitions: Sequence[str | None], folder: Path, file: FileToCheck
+) -> tuple[StagedRows, ...]:
+    """Write the rows that need no second look, one Parquet file per partition."""
     kept = plain if suspects.is_empty() else plain.filter(~pl.col("_index").is_in(suspects.implode()))
-    kept.select(*POSITION, *dataset.stored_schema).sink_parquet(
+    staged: list[StagedRows] = []
+    for number, partition in enumerate(partitions):
+        path = folder / f"plain-{number}.parquet"
+        key = file.dataset.partition_by
+        rows = kept.filter(pl.col(key) == partition) if key and len(partitions) > 1 else kept
+        write_rows(rows, file.dataset, file.stamp, path)
+        count = pl.scan_parquet(path).select(pl.len()).collect().item()
+        staged.append(StagedRows(path, partition, count))
+    return tuple(part for part in staged if part.rows)
+
+
+def write_rows(rows: pl.LazyFrame, dataset: Dataset, stamp: Stamp, path: Path) -> None:
+    """Write rows as they lie in the lake: stored columns and bookkeeping, without the partition column."""
+    values = [name for name in dataset.stored_schema if name != dataset.partition_by]
+    rows.select(*values, "_sheet", "_row", *stamp.columns(dataset)).sink_parquet(
         path, compression="zstd", compression_level=1, row_group_size=ROWS_PER_GROUP
     )
-    return rows - suspects.len()
+
+
+def _expect_all_rows(staged: Sequence[StagedRows], expected: int) -> None:
+    found = sum(part.rows for part in staged)
+    if found != expected:
+        raise RuntimeError(f"{found} plain rows were staged, {expected} were expected")
 
 
 def _judge(
-    normalized: Normalized, plain_path: Path, file: FileToCheck
+    normalized: Normalized, staged: Sequence[StagedRows], file: FileToCheck
 ) -> tuple[pl.DataFrame, tuple[tuple[str, int, int], ...]]:
     """Problems of the suspects, and the gate's counts over all rows of the file."""
     rows = normalized.rows
     is_void = pl.col("record_op") == "void"
     upserts, voids = rows.filter(~is_void.fill_null(value=False)), rows.filter(is_void)
-    suite_lines, gate = _run_suite(upserts, plain_path, file.dataset)
-    void_lines = _run_suite(voids, None, file.dataset)[0] if voids.height else suite_lines.clear()
+    suite_lines, gate = _run_suite(upserts, staged, file.dataset, void=False)
+    void_lines = _run_suite(voids, (), file.dataset, void=True)[0] if voids.height else suite_lines.clear()
     own = normalized.problems.select("_index", "column").unique()
     suite = pl.concat([suite_lines, void_lines]).join(own, on=["_index", "column"], how="anti")
     values = _delivered_values(suite, rows)
@@ -243,15 +291,14 @@ def _judge(
 
 
 def _run_suite(
-    candidates: pl.DataFrame, plain_path: Path | None, dataset: Dataset
+    candidates: pl.DataFrame, staged: Sequence[StagedRows], dataset: Dataset, *, void: bool
 ) -> tuple[pl.DataFrame, tuple[tuple[str, int, int], ...]]:
     from expectations.gate import validate  # noqa: PLC0415 - Great Expectations takes seconds to import
 
-    expectations = row_expectations(dataset, void=plain_path is None)
-    rows = candidates.lazy()
-    if plain_path is not None:
-        staged = pl.scan_parquet(plain_path).with_columns(_cell_problems=pl.lit(None, pl.String))
-        rows = pl.concat([staged.select(candidates.columns), rows])
+    expectations = row_expectations(dataset, void=void)
+    absent = [pl.lit(0, pl.UInt32).alias("_index"), pl.lit(None, pl.String).alias("_cell_problems")]
+    parts = [part.scan(dataset).with_columns(absent).select(candidates.columns) for part in staged]
+    rows = pl.concat([*parts, candidates.lazy()])
     result = validate(
         rows, expectations, suite_name=dataset.name, candidates=candidates,
         positions=("_index",),
@@ -279,8 +326,18 @@ def _repeat_lines(found: pl.DataFrame, code: str) -> pl.DataFrame:
     return found.with_columns(code=pl.lit(code), order=pl.lit(ORDER_OF_REPEATS))
 
 
+def business_key(dataset: Dataset) -> pl.Expr:
+    """The natural key as text; a rater's pseudonym never stands beside a department."""
+    token = token_column(dataset)
+    hidden = token.stored_name if token is not None else None
+    parts = [
+        pl.lit("*") if name == hidden else pl.col(name).cast(pl.String).fill_null("") for name in dataset.natural_key
+    ]
+    return pl.concat_str(parts, separator="|")
+
+
 def _result(
-    file: FileToCheck, source: Source, plain_path: Path, taken: int, repaired: pl.DataFrame, problems: pl.DataFrame,
+    file: FileToCheck, source: Source, staged: tuple[StagedRows, ...], repaired: pl.DataFrame, problems: pl.DataFrame,
     normalized: Normalized, identical: int, rows_read: int, gate: Sequence[tuple[str, int, int]],
 ) -> Checked:  # fmt: skip
     rejected_index = problems.filter(pl.col("code").str.starts_with("E"))["_index"].unique()
@@ -288,19 +345,15 @@ def _result(
     if token is not None:
         masked = pl.when(pl.col("column") == token.stored_name).then(pl.lit(MASK)).otherwise(pl.col("value"))
         problems = problems.with_columns(value=masked)
-    key = pl.concat_str(
-        [pl.col(name).cast(pl.String).fill_null("") for name in file.dataset.natural_key], separator="|"
-    )
+    key = business_key(file.dataset)
     keys = normalized.rows.select("_index", "_sheet", "_row", business_key=key)
     problems = problems.join(keys, on="_index", how="left").sort("_index", "order")
     periods: tuple[str, ...] = ()
     if file.dataset.partition_by:
-        column = file.dataset.partition_by
-        plain_periods = pl.scan_parquet(plain_path).select(pl.col(column).unique()).collect(engine="streaming")[column]
-        both = pl.concat([plain_periods, repaired[column]]).drop_nulls().unique().sort()
-        periods = tuple(both.to_list())
+        found = {part.partition for part in staged} | set(repaired[file.dataset.partition_by])
+        periods = tuple(sorted(period for period in found if period is not None))
     return Checked(
-        source=source, plain_path=plain_path, plain_rows=taken, repaired=repaired,
+        source=source, plain=staged, repaired=repaired,
         rejected=_rows(source, rejected_index), problems=problems, changes=normalized.changes,
         skipped=normalized.skipped, identical=identical, rows_read=rows_read,
         unread=tuple(title for header in source.headers for title in header.unknown),

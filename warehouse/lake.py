@@ -16,9 +16,9 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import Field, PrimitiveType, Schema
 from deltalake.transaction import AddAction
 
-from expectations.common import BOOKKEEPING
 from expectations.datasets import dataset as declared
 from expectations.derived.delta_schema import delta_fields
+from expectations.derived.polars_schema import lake_schema
 from warehouse.crash_points import crash_point
 
 
@@ -99,7 +99,7 @@ class Lake:
     def scan(self, dataset: str, files: Sequence[LakeFile]) -> pl.LazyFrame:
         """Rows of the given files, with the partition column put back."""
         key = declared(dataset).partition_by
-        schema = lake_schema(dataset)
+        schema = lake_schema(declared(dataset))
         if not files:
             return pl.LazyFrame(schema=schema)
         partitions: dict[str | None, list[Path]] = {}
@@ -148,14 +148,9 @@ class Lake:
         )
 
 
-def lake_schema(dataset: str) -> dict[str, pl.DataType]:
-    """Polars schema of a dataset's rows in the lake."""
-    return {**declared(dataset).stored_schema, **BOOKKEEPING}
-
-
 def _schema(dataset: str) -> Schema:
-    fields = [Field(entry.name, PrimitiveType(entry.type), nullable=entry.nullable) for entry in delta_fields(dataset)]
-    return Schema(fields)
+    fields = delta_fields(declared(dataset))
+    return Schema([Field(each["name"], PrimitiveType(each["type"]), nullable=each["nullable"]) for each in fields])
 
 
 def _sync_folder(folder: Path) -> None:

@@ -279,7 +279,18 @@ def periods(engine: Engine) -> list[dict[str, Any]]:
     query = select(program_period).order_by(program_period.c.end_date, program_period.c.period_id)
     with engine.connect() as connection:
         found = [dict(row) for row in connection.execute(query).mappings()]
-    return [{**row, "cutoff_at": as_utc(row["cutoff_at"])} for row in found]
+    for row in found:
+        for name in ("cutoff_at", "late_counted_until"):
+            row[name] = as_utc(row[name]) if row[name] is not None else None
+    return found
+
+
+def remember_inputs(engine: Engine, period_id: str, input_hash: str) -> None:
+    """Note that the period was scored from these inputs, so that an unchanged night does nothing."""
+    with engine.begin() as connection:
+        connection.execute(
+            update(program_period).where(program_period.c.period_id == period_id).values(checked_input_hash=input_hash)
+        )
 
 
 def reopen_period(engine: Engine, period_id: str, reason: str) -> bool:
@@ -288,6 +299,11 @@ def reopen_period(engine: Engine, period_id: str, reason: str) -> bool:
         changed = connection.execute(
             update(program_period)
             .where(program_period.c.period_id == period_id, program_period.c.status == "published")
-            .values(status="reopened", reopened_reason=reason, result_version=program_period.c.result_version + 1)
+            .values(
+                status="reopened",
+                reopened_reason=reason,
+                late_counted_until=utc_now(),
+                result_version=program_period.c.result_version + 1,
+            )
         )
     return bool(changed.rowcount == 1)

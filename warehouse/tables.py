@@ -13,9 +13,9 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
-    Index,
     Integer,
     MetaData,
+    Numeric,
     String,
     Table,
     Text,
@@ -107,6 +107,8 @@ program_period = Table(
     Column("status", String(16), nullable=False),
     Column("result_version", Integer, nullable=False, default=0),
     Column("reopened_reason", Text),
+    Column("late_counted_until", DateTime(timezone=True)),
+    Column("checked_input_hash", String(64)),
 )
 """The periods and how far each has come here."""
 
@@ -138,6 +140,7 @@ release = Table(
     "release",
     metadata,
     Column("release_id", String(64), primary_key=True),
+    Column("sequence", Integer, nullable=False, unique=True),  # place in the chain of manifests
     Column("period_id", String(64), nullable=False, index=True),
     Column("number", Integer, nullable=False),
     Column("state", String(16), nullable=False),
@@ -178,6 +181,8 @@ def _sql_type(dtype: pl.DataType) -> TypeEngine[object]:
         return Text()
     if dtype == pl.Float64():
         return Float(53)
+    if isinstance(dtype, pl.Decimal):
+        return Numeric(dtype.precision, dtype.scale).with_variant(Text(), "sqlite")
     if dtype == pl.Boolean():
         return Boolean()
     return _BIG
@@ -199,7 +204,6 @@ def _result_table(declared: ResultTable) -> Table:
         metadata,
         Column("release_id", String(64), ForeignKey("release.release_id"), primary_key=True),
         *columns,
-        Index(f"ix_{name}_release_id", "release_id"),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import polars as pl
 
@@ -13,6 +11,10 @@ from examples.demo_county.registers import BASELINE_PERIOD, OPEN_PERIODS, County
 FACT_PERIODS = (BASELINE_PERIOD, *OPEN_PERIODS)
 TOWNSHIP_CASES = 10
 EVENTS_PER_MONTH = 46
+PERFORMANCE_COLUMNS = (
+    "indicator_id", "org_id", "period_id", "source_org_id", "value", "unit", "numerator", "denominator", "as_of",
+    "status",
+)  # fmt: skip
 IMPROVEMENT_PER_MONTH = (0.12, 0.25)
 """Mean and standard deviation of a place's monthly change, in standard deviations of the indicator."""
 
@@ -24,10 +26,7 @@ def draw_performance(county: County, generator: np.random.Generator) -> pl.DataF
     asked of communities.
     """
     places = county.places
-    facts = [
-        _indicator_facts(indicator, places, county.quality, generator)
-        for indicator in words.UNIT_INDICATORS
-    ]
+    facts = [_indicator_facts(indicator, places, county.quality, generator) for indicator in words.UNIT_INDICATORS]
     departments = pl.DataFrame(
         {"org_id": [department.org_id for department in words.DEPARTMENTS], "org_kind": ["department"] * 34}
     )
@@ -87,9 +86,12 @@ def baseline_anchors(performance: pl.DataFrame, places: pl.DataFrame) -> pl.Data
     The threshold is the median, the benchmark the mean of the best tenth (42 CFR 412.160). They are
     inputs of the scheme: computed here once, when the fictional county drew up its scheme.
 
+    A department has the anchors of all departments, because its own group is small.
+
     Args:
         performance: The facts of :func:`draw_performance`.
-        places: ``org_id`` and ``peer_group`` of everybody assessed.
+        places: ``org_id`` and ``peer_group`` of the assessed places; whoever is not among them has
+            no group.
 
     Returns:
         ``indicator_id``, ``peer_group``, ``threshold``, ``benchmark``, rounded to four places.
@@ -100,7 +102,7 @@ def baseline_anchors(performance: pl.DataFrame, places: pl.DataFrame) -> pl.Data
     }
     ranked = (
         performance.filter(pl.col("period_id") == BASELINE_PERIOD)
-        .join(places, on="org_id", how="inner")
+        .join(places, on="org_id", how="left")
         .with_columns(pl.col("indicator_id").replace_strict(higher).alias("higher"))
         .with_columns(pl.when("higher").then(pl.col("value")).otherwise(-pl.col("value")).alias("goodness"))
     )
@@ -225,13 +227,3 @@ def _burden_rows(events: pl.DataFrame, bearers: pl.Series, generator: np.random.
 def running_number(month: int) -> int:
     """The first running number of a month's events, so that numbers never repeat over the year."""
     return 100 + month * EVENTS_PER_MONTH
-
-
-def columns_of(dataset: str) -> Sequence[str]:
-    """The columns in which a register's extract is written."""
-    return {
-        "performance_fact": (
-            "indicator_id", "org_id", "period_id", "source_org_id", "value", "unit", "numerator", "denominator",
-            "as_of", "status",
-        ),
-    }[dataset]  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from examples.demo_county import vocabulary as words
-from examples.demo_county.registers import OPEN_PERIODS, County, last_day, random_words
+from examples.demo_county.registers import OPEN_PERIODS, County, random_words
 
 MEAN_OPINION = 3.7
 DEPARTMENT_SD = 0.40
@@ -108,19 +108,25 @@ def _draw_ballots(raters: int, generator: np.random.Generator) -> tuple[np.ndarr
 
 def _forms(raters: pl.DataFrame, period_id: str, generator: np.random.Generator) -> pl.DataFrame:
     """One form per rater: its number, when and how it was handed in."""
-    days, seconds = generator.integers(8, 29, raters.height), generator.integers(8 * 3600, 21 * 3600, raters.height)
-    submitted = pl.lit(f"{last_day(period_id)[:8]}01").str.to_datetime() + pl.duration(
-        days=pl.col("days") - 1, seconds="seconds"
-    )
     channels = pl.Series(["wechat", "web"]).gather((generator.random(raters.height) < 0.2).astype(np.int64))
     return raters.select("rater_token", "rater_org_id").with_columns(
         random_words(raters.height, 9, generator).alias("submission_id"),
-        pl.DataFrame({"days": days, "seconds": seconds})
-        .select(submitted.dt.strftime("%Y-%m-%dT%H:%M:%S+08:00"))
-        .to_series()
-        .alias("submitted_at"),
+        _moments(raters.height, period_id, 8, generator).alias("submitted_at"),
         channels.alias("channel"),
     )
+
+
+def _moments(count: int, period_id: str, first_day: int, generator: np.random.Generator) -> pl.Series:
+    """Random moments of a month between eight in the morning and nine at night, as ISO text."""
+    drawn = pl.DataFrame(
+        {
+            "day": generator.integers(first_day, 29, count),
+            "second": generator.integers(8 * 3600, 21 * 3600, count),
+        }
+    )
+    first = pl.lit(f"{period_id[:4]}-{period_id[-2:]}-01 00:00:00").str.to_datetime()
+    moment = first + pl.duration(days=pl.col("day") - 1, seconds="second")
+    return drawn.select(moment.dt.strftime("%Y-%m-%dT%H:%M:%S+08:00")).to_series()
 
 
 def _as_rating_rows(rows: pl.DataFrame, period_id: str) -> pl.DataFrame:
@@ -163,8 +169,8 @@ def expected_score(opinions: Opinions) -> np.ndarray:
     # E[score] = lowest + sum over the cuts of P(opinion above the cut).
     cuts = np.arange(SCALE[0], SCALE[1]) + 0.5
     above = [[0.5 * math.erfc((cut - value) / spread / math.sqrt(2)) for cut in cuts] for value in centre.ravel()]
-    mean = np.sum(above, axis=1).reshape(centre.shape).mean(axis=2)
-    return 100 * mean / (SCALE[1] - SCALE[0])
+    mean: np.ndarray = np.sum(above, axis=1).reshape(centre.shape).mean(axis=2)
+    return np.asarray(100 * mean / (SCALE[1] - SCALE[0]))
 
 
 def draw_survey(county: County, month: int, generator: np.random.Generator) -> pl.DataFrame:
@@ -178,10 +184,6 @@ def draw_survey(county: County, month: int, generator: np.random.Generator) -> p
     opinion = 3.9 + mood[:, None] + generator.normal(0, 0.6, (len(respondents), items))
     score = np.clip(np.rint(opinion), *SCALE).astype(np.int64).ravel()
     dont_know = generator.random(len(score)) < DONT_KNOW_SHARE
-    days, seconds = (
-        generator.integers(3, 29, len(respondents)),
-        generator.integers(8 * 3600, 21 * 3600, len(respondents)),
-    )
     weight = np.round(generator.uniform(0.7, 1.4, len(respondents)), 2)
     rows = pl.DataFrame(
         {
@@ -189,16 +191,14 @@ def draw_survey(county: County, month: int, generator: np.random.Generator) -> p
             "respondent_org_id": county.places["org_id"].gather(respondents),
             "weight": pl.Series(weight).cast(pl.String),
             "duration_s": generator.integers(35, 420, len(respondents)),
-            "days": days,
-            "seconds": seconds,
+            "submitted_at": _moments(len(respondents), period_id, 3, generator),
         }
     )[np.repeat(np.arange(len(respondents)), items)].with_columns(
-        pl.Series("item_id", [item.item_id for item in words.SURVEY_ITEMS]).gather(np.tile(range(items), len(days))),
+        pl.Series("item_id", [item.item_id for item in words.SURVEY_ITEMS]).gather(
+            np.tile(range(items), len(respondents))
+        ),
         pl.Series("score", score),
         pl.Series("dont_know", dont_know),
-    )
-    submitted = pl.lit(f"{last_day(period_id)[:8]}01").str.to_datetime() + pl.duration(
-        days=pl.col("days") - 1, seconds="seconds"
     )
     return rows.select(
         pl.lit("JC-SURVEY").alias("source_system"),
@@ -211,7 +211,7 @@ def draw_survey(county: County, month: int, generator: np.random.Generator) -> p
         pl.when(pl.col("dont_know")).then(pl.lit("dont_know")).otherwise(pl.lit("answered")).alias("status"),
         pl.when(~pl.col("dont_know")).then(pl.col("score").cast(pl.String)).alias("score_raw"),
         "weight",
-        submitted.dt.strftime("%Y-%m-%dT%H:%M:%S+08:00").alias("submitted_at"),
+        "submitted_at",
         "duration_s",
         pl.lit("phone").alias("channel"),
     )

@@ -172,12 +172,12 @@ def _rater_role() -> pl.Expr:
 
 
 def random_words(count: int, length: int, generator: np.random.Generator) -> pl.Series:
-    """``count`` different random words over the token alphabet.
+    """``count`` different random words over the legible characters.
 
     Raises:
         RuntimeError: The draw repeated a word; with ten letters this does not happen.
     """
-    letters = np.array(list(words.TOKEN_ALPHABET))
+    letters = np.array(list(words.LEGIBLE_CHARACTERS))
     drawn = letters[generator.integers(0, len(letters), (count, length))]
     result = pl.Series(drawn.view(f"<U{length}").ravel().tolist(), dtype=pl.String)
     if result.n_unique() != count:
@@ -236,7 +236,7 @@ def instrument_items() -> pl.DataFrame:
                 "scale_step": "1",
                 "direction": "higher_better",
                 "codes": json.dumps(codes, ensure_ascii=False, separators=(",", ":")),
-                "weight": "1",
+                "weight": f"{1 / len(items):g}",
                 "target_required": "true" if respondent == "rater" else "false",
                 "respondent": respondent,
             }
@@ -275,36 +275,38 @@ def indicators() -> pl.DataFrame:
 
 def duty_items() -> pl.DataFrame:
     """Dataset ``duty_item``: one list for each kind of grassroots unit."""
-    township: list[dict[str, str | None]] = [
-        {"duty_id": duty, "duty_kind": "basic", "category": category, "duty_name": name, "legal_basis": basis}
+    basic = [
+        _row(duty_id=duty, duty_kind="basic", category=category, duty_name=name, legal_basis=basis)
         for duty, category, name, basis in words.BASIC_DUTIES
     ]
-    township += [
-        {"duty_id": duty, "duty_kind": "cooperate", "category": category, "duty_name": name, "lead_org_id": lead}
-        | {"lead_duty": lead_duty, "local_duty": local_duty, "work_mode": "牵头部门派单，乡镇配合"}
+    cooperate = [
+        _row(duty_id=duty, duty_kind="cooperate", category=category, duty_name=name, lead_org_id=lead)
+        | _row(lead_duty=lead_duty, local_duty=local_duty, work_mode="牵头部门派单，乡镇配合")
         for duty, category, name, lead, lead_duty, local_duty in words.COOPERATE_DUTIES
     ]
-    township += [
-        {"duty_id": duty, "duty_kind": "reclaimed", "category": category, "duty_name": name, "lead_org_id": lead}
-        | {"work_mode": work_mode}
+    reclaimed = [
+        _row(duty_id=duty, duty_kind="reclaimed", category=category, duty_name=name, lead_org_id=lead)
+        | _row(work_mode=work_mode)
         for duty, category, name, lead, work_mode in words.RECLAIMED_DUTIES
     ]
-    village: list[dict[str, str | None]] = [
-        {"duty_id": duty, "duty_kind": kind, "category": category, "duty_name": name, "lead_org_id": lead}
-        | {"legal_basis": basis, "local_duty": "按规定协助" if kind == "village_assist" else None}
+    village = [
+        _row(duty_id=duty, duty_kind=kind, category=category, duty_name=name, lead_org_id=lead, legal_basis=basis)
+        | _row(local_duty="按规定协助" if kind == "village_assist" else None)
         for duty, kind, category, name, lead, basis in words.VILLAGE_DUTIES
     ]
+    township = [*basic, *cooperate, *reclaimed]
     items = {"township": township, "subdistrict": township, "village": village, "community": village}
-    table = pl.DataFrame(
-        [
-            {"list_id": f"JC-{kind.upper()}", "scope_kind": kind, "list_version": "2026-1", "valid_from": VALID_FROM} | row
-            for kind, rows in items.items()
-            for row in rows
-        ],
-        infer_schema_length=None,
-    )
+    rows = [
+        _row(list_id=f"JC-{kind.upper()}", scope_kind=kind, list_version="2026-1", valid_from=VALID_FROM) | duty
+        for kind, duties in items.items()
+        for duty in duties
+    ]
     number = pl.int_range(pl.len()).over("list_id", "duty_kind") + 1
-    return table.with_columns(number.cast(pl.String).alias("seq_no"))
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(number.cast(pl.String).alias("seq_no"))
+
+
+def _row(**cells: str | None) -> dict[str, str | None]:
+    return cells
 
 
 def task_admissions() -> pl.DataFrame:

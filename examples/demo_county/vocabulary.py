@@ -18,7 +18,7 @@ STAFFING_OFFICE_ID = "JC-BB"
 FIRST_SYLLABLES = "霁溯暮漪葭杳岫棹籁澹沄翊霭琤璟钤"
 SECOND_SYLLABLES = "溪坪垭坞浦甸埠湾崖岔渡坡滩沟塘屯垅岗"
 
-TOKEN_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+LEGIBLE_CHARACTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 """Letters and figures that are not mistaken for one another on paper."""
 
 
@@ -205,7 +205,14 @@ RECLAIMED_DUTIES = (
     ("T-R04", "经济", "税源信息采集录入", "JC-SWJ", "由牵头部门通过数据共享取得，乡镇不再填报"),
 )
 VILLAGE_DUTIES = (
-    ("V-S01", "village_statutory", "自治", "召集村民（居民）会议并执行决定", None, "《中华人民共和国村民委员会组织法》"),
+    (
+        "V-S01",
+        "village_statutory",
+        "自治",
+        "召集村民（居民）会议并执行决定",
+        None,
+        "《中华人民共和国村民委员会组织法》",
+    ),
     ("V-S02", "village_statutory", "自治", "管理集体资产并公开账目", None, "《中华人民共和国村民委员会组织法》"),
     ("V-A01", "village_assist", "民生", "协助开展救助对象核实", "JC-MZJ", "《社会救助暂行办法》"),
     ("V-A02", "village_assist", "健康", "协助开展公共卫生宣传", "JC-WJJ", "《基本医疗卫生与健康促进法》"),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from expectations.base import row_expectations
+from expectations.checks import CHECKS
 from expectations.common import CONTRACT_VERSION
 from expectations.datasets import DATASETS
 from expectations.declaration import Column, ColumnType, Dataset, Expectation, Reference
@@ -96,8 +97,8 @@ def _page() -> Iterator[str]:
     yield f"合约版本 {CONTRACT_VERSION}。本页由声明生成，请勿手改：改 `expectations/datasets/` 后运行"
     yield "`python -m expectations.derived.data_dictionary > docs/data-dictionary.md`。"
     yield ""
-    yield f"Contract version {CONTRACT_VERSION}. Generated from the declarations in `expectations/datasets/`; not edited by"
-    yield "hand. What each error code means is in [error-codes.md](error-codes.md)."
+    yield f"Contract version {CONTRACT_VERSION}. Generated from the declarations in `expectations/datasets/`, not"
+    yield "edited by hand. What each error code means is in [error-codes.md](error-codes.md)."
     yield ""
     yield from _delivery()
     yield "## 数据集 / Datasets"
@@ -117,13 +118,13 @@ def _delivery() -> Iterator[str]:
     yield "parquet、jsonl），例如 `burden_fact__NYJ__2026Q1__v01.xlsx`、`会议文件负担__NYJ__2026Q1__v01.xlsx`。"
     yield "文件名只是提示，识别文件靠内容的 SHA-256：同样的内容换个名字再报，不会重复入库。"
     yield ""
-    yield "Put the file into `inbox/<submitter>/` and call it `dataset__submitter__period__v01.xlsx`. The name is a hint;"
-    yield "a file is known by the SHA-256 of its content, and the same content under another name is not taken twice."
+    yield "Put the file into `inbox/<submitter>/` and call it `dataset__submitter__period__v01.xlsx`. The name is a"
+    yield "hint; a file is known by the SHA-256 of its content; the same content is not taken twice."
     yield ""
     yield "可另附清单 `<文件名>.manifest.yaml`，各项均可省略；与文件名矛盾则整份退回。"
     yield ""
-    yield "A manifest `<file>.manifest.yaml` may come with it. Every key is optional; a file that contradicts its manifest is"
-    yield "refused."
+    yield "A manifest `<file>.manifest.yaml` may come with it. Every key is optional; a file that contradicts its"
+    yield "manifest is refused."
     yield ""
     yield from _table(("键 key", "含义", "meaning"), ((f"`{key}`", zh, en) for key, zh, en in _MANIFEST_KEYS))
     yield "填写规则 / Rules for cells:"
@@ -184,7 +185,8 @@ def _between_columns(dataset: Dataset) -> Iterator[str]:
         elif expectation.severity == "warning":
             yield _usual_sentence(expectation)
     for name in dataset.check_functions:
-        yield f"`{name}`"
+        check = CHECKS[name]
+        yield f"{'/'.join(check.codes)}：{check.zh} / {check.en} (`{name}`)"
 
 
 def _order_sentence(expectation: Expectation) -> str:

@@ -38,10 +38,10 @@ def delta_fields(dataset: Dataset) -> list[DeltaField]:
 
 
 def delta_type(polars_type: pl.DataType) -> str:
-    """Delta's name of a Polars type. Delta has no unsigned integers: UInt32 is kept as ``integer``.
+    """Delta's name of a Polars type.
 
     Raises:
-        ValueError: Delta has no such type, or we do not use it.
+        ValueError: Delta has no such type (it has no unsigned integers), or we do not use it.
     """
     if isinstance(polars_type, pl.Decimal):
         return f"decimal({polars_type.precision},{polars_type.scale})"
@@ -60,7 +60,6 @@ _NAMES: Mapping[pl.DataType, str] = {
     pl.Int8(): "byte",
     pl.Int16(): "short",
     pl.Int32(): "integer",
-    pl.UInt32(): "integer",
     pl.Int64(): "long",
     pl.Float64(): "double",
 }

@@ -24,11 +24,12 @@ def error_codes() -> str:
 def _page() -> Iterator[str]:
     yield "# 信息代码 / Message codes"
     yield ""
-    yield "代码固定不变，不会改作他用。花括号中的内容在实际信息里换成具体的列名、数值或说明。本页由"
-    yield "`expectations/messages/catalogue.yaml` 生成：`python -m expectations.derived.error_codes > docs/error-codes.md`。"
+    yield "代码固定不变，不会改作他用。花括号中的内容在实际信息里换成具体的列名、数值或说明。"
+    yield "本页由 `expectations/messages/catalogue.yaml` 生成："
+    yield "`python -m expectations.derived.error_codes > docs/error-codes.md`。"
     yield ""
-    yield "Codes are stable and never reused. Words in braces are filled in with the column, value or particulars. Generated"
-    yield "from `expectations/messages/catalogue.yaml`; not edited by hand."
+    yield "Codes are stable and never reused. Words in braces are filled in with the column, value or particulars."
+    yield "Generated from `expectations/messages/catalogue.yaml`, not edited by hand."
     yield ""
     messages = catalogue()
     for letter, title, zh, en in _FAMILIES:

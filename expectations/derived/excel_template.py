@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,10 @@ DATA_SHEET = "数据"
 HELP_SHEET = "说明"
 CODES_SHEET = "代码"
 
-CREATED = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC).replace(tzinfo=None)
+CREATED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC).replace(tzinfo=None)
 """Fixed creation date, so that the same declaration gives the same bytes."""
 
 LAST_ROW = 1_048_575
-INLINE_LIST_LIMIT = 255
-"""Excel keeps at most this many characters of a drop-down list in the cell rule itself."""
 
 REQUIRED_COLOUR = "#FFE699"
 OPTIONAL_COLOUR = "#DDEBF7"
@@ -108,11 +106,7 @@ def _cell_format(column: Column) -> str | None:
 
 
 def _drop_down(column: Column, lists: dict[str, str]) -> str | list[str] | None:
-    if column.type is ColumnType.BOOLEAN:
-        return ["是", "否"]
-    if column.type is not ColumnType.CODE:
-        return None
-    return lists.get(column.name) or [code.zh for code in column.codes]
+    return ["是", "否"] if column.type is ColumnType.BOOLEAN else lists.get(column.name)
 
 
 def _validation(column: Column, source: str | list[str]) -> dict[str, Any]:
@@ -127,27 +121,19 @@ def _validation(column: Column, source: str | list[str]) -> dict[str, Any]:
 
 
 def _write_codes(workbook: Any, dataset: Dataset) -> dict[str, str]:
-    """Put lists too long for a cell rule on a hidden sheet; returns the range of each by column name."""
-    long = [column for column in dataset.all_columns if _needs_sheet(column)]
-    if not long:
-        return {}
+    """Put the labels of every code list on a hidden sheet; returns the range of each list by column name.
+
+    A list kept in the cell rule itself would be limited to 255 characters and to labels without a comma.
+    """
     sheet = workbook.add_worksheet(CODES_SHEET)
     sheet.hide()
     ranges: dict[str, str] = {}
-    for position, column in enumerate(long):
-        labels = [code.zh for code in column.codes]
-        sheet.write_column(0, position, labels)
+    listed = [column for column in dataset.all_columns if column.type is ColumnType.CODE]
+    for position, column in enumerate(listed):
+        sheet.write_column(0, position, [code.zh for code in column.codes])
         letter = xlsxwriter.utility.xl_col_to_name(position)
-        ranges[column.name] = f"='{CODES_SHEET}'!${letter}$1:${letter}${len(labels)}"
+        ranges[column.name] = f"='{CODES_SHEET}'!${letter}$1:${letter}${len(column.codes)}"
     return ranges
-
-
-def _needs_sheet(column: Column) -> bool:
-    if column.type is not ColumnType.CODE:
-        return False
-    # A comma inside a label would split it in two in an inline list.
-    labels = [code.zh for code in column.codes]
-    return len(",".join(labels)) > INLINE_LIST_LIMIT // 3 or any("," in label for label in labels)
 
 
 def _write_help(workbook: Any, dataset: Dataset) -> None:
@@ -161,7 +147,7 @@ def _write_help(workbook: Any, dataset: Dataset) -> None:
     sheet.set_column(6, 6, 60, wrapped)
     sheet.write_string(0, 0, f"{dataset.zh}（{dataset.name}）：{dataset.description_zh}")
     sheet.write_string(
-        1, 0, "“数据”表中底色为黄色的列必填。列的次序不限，选填列可以删除；请勿改动列名，勿填姓名、电话等个人信息。"
+        1, 0, "“数据”表中底色为黄色的列必填。列的次序不限，选填列可以删除；请勿改动列名，勿填任何个人信息。"
     )
     for position, title in enumerate(("列名", "英文名", "含义", "类型", "单位", "是否必填", "可填内容")):
         sheet.write_string(3, position, title, bold)
@@ -187,7 +173,7 @@ def allowed_values(column: Column) -> str:
     """What may stand in a cell, in one Chinese sentence; empty when nothing is prescribed."""
     parts: list[str] = []
     if column.codes:
-        wanted = "代码" if column.type is ColumnType.LIST else ""
+        wanted = "填括号内的代码：" if column.type is ColumnType.LIST else ""
         parts.append(wanted + "、".join(f"{code.zh}（{code.value}）" for code in column.codes))
     if column.pattern:
         parts.append(f"格式 {column.pattern}")

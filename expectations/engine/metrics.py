@@ -60,8 +60,15 @@ class Listing(NamedTuple):
     """What a metric that lists rows is asked: the rows, the columns it concerns and how much to return."""
 
     rows: pl.DataFrame
-    columns: list[str]
+    domain: Mapping[str, Any]
     result_format: Mapping[str, Any]
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns the expectation looks at."""
+        if "column_list" in self.domain:
+            return [str(name) for name in self.domain["column_list"]]
+        return [str(self.domain[key]) for key in ("column", "column_A", "column_B") if key in self.domain]
 
     @property
     def limit(self) -> int:
@@ -182,7 +189,7 @@ def _listing(
     result_format = metric_value_kwargs["result_format"]
     condition = metrics["unexpected_condition"][0]
     rows = _unexpected_rows(execution_engine, kind, metric_domain_kwargs, condition, result_format)
-    return build(Listing(rows, _domain_columns(metric_domain_kwargs), result_format))
+    return build(Listing(rows, metric_domain_kwargs, result_format))
 
 
 def _repetition_count(
@@ -214,17 +221,11 @@ def _unexpected_rows(
     return batch.failing(condition, engine.counter.collect)
 
 
-def _domain_columns(domain: Mapping[str, Any]) -> list[str]:
-    if "column_list" in domain:
-        return [str(name) for name in domain["column_list"]]
-    return [str(domain[key]) for key in ("column", "column_A", "column_B") if key in domain]
-
-
 def _values(listing: Listing) -> list[Any]:
     found = listing.rows.select(listing.columns).head(min(listing.limit, MAX_RESULT_RECORDS))
-    if len(listing.columns) == 1:
+    if "column" in listing.domain:
         return found.to_series().to_list()
-    return found.rows() if len(listing.columns) == 2 else found.to_dicts()
+    return found.rows() if "column_A" in listing.domain else found.to_dicts()
 
 
 def _index_list(listing: Listing) -> list[Any] | None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tasks.reading.cells import column_number
 from tasks.reading.errors import FileRefused, Words
 from tasks.reading.limits import MEBIBYTE, Limits
 
@@ -151,23 +152,6 @@ def _collect_errors(piece: bytes, found: SheetPart) -> None:
             row, column = int(place[2]) - 1, column_number(place[1].decode("ascii")) - 1
             text = html.unescape(value[1].decode("utf-8", "replace")) if value else "#ERROR!"
             found.errors.setdefault(row, {})[column] = text
-
-
-def column_number(letters: str) -> int:
-    """Number of a column from its letters: A is 1, XFD is 16,384."""
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number
-
-
-def column_letters(number: int) -> str:
-    """Letters of a column from its number, counted from 1."""
-    letters = ""
-    while number:
-        number, place = divmod(number - 1, 26)
-        letters = chr(ord("A") + place) + letters
-    return letters
 
 
 def sheet_parts(path: Path) -> Mapping[str, str]:

@@ -18,24 +18,28 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from tasks.reading.archive import column_letters
+from tasks.reading.cells import column_letters
 from tasks.reading.encoding import Utf8Text, as_utf8, open_text
 from tasks.reading.errors import FileRefused, Words
 from tasks.reading.limits import Limits
-from tasks.reading.table import POSITION_SCHEMA, SheetInfo, Table, cell_names, empty_as_null, streamed, write
+from tasks.reading.table import SheetInfo, Table, cell_names, empty_as_null, streamed, too_wide, write
 
 Route = Literal["rectangular", "lines", "records"]
 SEPARATORS = (",", ";", "\t")
 FULL_WIDTH_COMMA = "，"
-_SAMPLE_BYTES = 64 * 1024
+_SAMPLE_CHARACTERS = 64 * 1024
 _SAMPLE_RECORDS = 20
-_PIECE = 512 * 1024
+_PIECE = 1 << 20
 _RECORDS_AT_A_TIME = 50_000
+_MOST_CELLS = 65_535
+_NEWLINE, _RETURN, _QUOTE = b"\n\r\""
 _JOINT = "\x00"
 """Joins the cells of a parsed record: the one character that no accepted text file contains."""
-_END = "\x1e end of file"
+_END = "\x1eend of file"
+"""Our own last line, by which an open quote is known."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,29 @@ class ByteCounts:
     nulls: int
     longest_line: int
     """Bytes between two newlines."""
-    ends_with_newline: bool
+    tail: int
+    """Bytes after the last newline."""
 
     @property
     def lines(self) -> int:
         """Lines in the file, the last one counted whether it ends with a newline or not."""
-        return self.newlines + (0 if self.ends_with_newline else 1)
+        return self.newlines + (1 if self.tail else 0)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One text file on its way to one table."""
+
+    text: Utf8Text
+    separator: str
+    counts: ByteCounts
+    first_width: int
+    folder: Path
+    limits: Limits
+
+    @property
+    def target(self) -> Path:
+        return self.folder / "text.parquet"
 
 
 def read_delimited(path: Path, folder: Path, limits: Limits, *, route: Route | None = None) -> Table:
@@ -71,16 +92,27 @@ def read_delimited(path: Path, folder: Path, limits: Limits, *, route: Route | N
     Raises:
         FileRefused: F105, F107, F110, F111 or F118.
     """
-    text = as_utf8(path, folder / "utf8.csv")
+    copy = folder / "utf8.csv"
+    try:
+        job = _prepare(as_utf8(path, copy), folder, limits)
+        ways = {"rectangular": _read_rectangular, "lines": _read_lines, "records": _read_records}
+        rows, columns = ways[route or choose_route(job.counts, job.first_width, job.separator, limits)](job)
+        return Table("delimited", job.text.encoding, rows, columns, (SheetInfo("", rows, columns),))
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _prepare(text: Utf8Text, folder: Path, limits: Limits) -> _Job:
     separator = sniff_separator(text)
     counts = count_bytes(text.path, separator)
-    _check_counts(text, counts, limits)
-    chosen = route or choose_route(text, counts, separator)
-    ways = {"rectangular": _read_rectangular, "lines": _read_lines, "records": _read_records}
-    rows, columns = ways[chosen](text, separator, counts, folder, limits)
-    if rows == 0:
-        raise FileRefused("F105")
-    return Table("delimited", text.encoding, rows, columns, (SheetInfo("", rows, columns),))
+    if counts.nulls:
+        line = _first_line_holding(text.path, b"\x00")
+        raise FileRefused("F118", detail=Words(f"第 {line} 行含空字节（NUL）", f"line {line} holds a NUL byte"))
+    if counts.quotes == 0 and counts.lines > limits.max_rows:
+        raise _too_many_rows(counts.lines, limits)
+    with open_text(text) as file:
+        first_width = file.readline().count(separator) + 1
+    return _Job(text, separator, counts, first_width, folder, limits)
 
 
 def sniff_separator(text: Utf8Text) -> str:
@@ -89,7 +121,7 @@ def sniff_separator(text: Utf8Text) -> str:
     A full-width comma is taken only when no usual separator occurs, for it is common inside text.
     """
     with open_text(text) as file:
-        sample = file.read(_SAMPLE_BYTES)
+        sample = file.read(_SAMPLE_CHARACTERS)
     best, best_score = ",", (0, 0)
     for separator in (*SEPARATORS, FULL_WIDTH_COMMA):
         score = _agreement(sample, separator)
@@ -105,82 +137,240 @@ def _agreement(sample: str, separator: str) -> tuple[int, int]:
         widths = [len(record) for record in itertools.islice(csv.reader(lines, delimiter=separator), _SAMPLE_RECORDS)]
     except csv.Error:
         widths = [line.count(separator) + 1 for line in sample.splitlines()[:_SAMPLE_RECORDS]]
-    if len(widths) > 1 and len(sample) >= _SAMPLE_BYTES and len(widths) < _SAMPLE_RECORDS:
+    if len(widths) > 1 and len(sample) >= _SAMPLE_CHARACTERS and len(widths) < _SAMPLE_RECORDS:
         widths.pop()
     return max(((widths.count(width), width) for width in set(widths) if width > 1), default=(0, 0))
 
 
 def count_bytes(path: Path, separator: str) -> ByteCounts:
-    """Count the bytes that matter; the two halves of the file at a time on two threads."""
+    """Count the bytes that matter, on two threads; numpy lets go of the interpreter while it counts."""
     size = path.stat().st_size
-    if size == 0:
-        raise FileRefused("F105")
     byte = ord(separator) if separator in SEPARATORS else ord(",")
-    middle = size // 2
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(_count_range, (path, path), (0, middle), (middle, size), (byte, byte))
-    joined = first.counts + second.counts
-    # The line that lies across the middle, and a return and newline on either side of it.
-    across = first.after_last_newline + second.before_first_newline
-    joined[4] += int(first.ends_with_return and second.starts_with_newline)
-    separators, quotes, newlines, returns, return_newlines, nulls = (int(count) for count in joined)
-    longest = max(first.longest_line, second.longest_line, across)
+    longest = since_newline = 0
+    totals = np.zeros(6, np.int64)
+    with path.open("rb") as file, ThreadPoolExecutor(2) as pool:
+        starts = range(0, size, _PIECE)
+        for piece in pool.map(_count_piece, itertools.repeat(file.fileno()), starts, itertools.repeat(byte)):
+            totals += piece.counts
+            if piece.first_newline is None:
+                since_newline += piece.size
+            else:
+                longest = max(longest, since_newline + piece.first_newline, piece.longest_line)
+                since_newline = piece.after_last_newline
     return ByteCounts(
-        size, separators, quotes, newlines, returns, return_newlines, nulls, longest, second.ends_with_newline
+        size, *(int(count) for count in totals), longest_line=max(longest, since_newline), tail=since_newline
     )
 
 
-@dataclass
-class _RangeCounts:
-    counts: np.ndarray[tuple[int], np.dtype[np.int64]]
+@dataclass(frozen=True)
+class _PieceCounts:
+    size: int
+    counts: npt.NDArray[np.int64]
+    first_newline: int | None = None
     longest_line: int = 0
-    before_first_newline: int = 0
     after_last_newline: int = 0
-    starts_with_newline: bool = False
-    ends_with_newline: bool = False
-    ends_with_return: bool = False
 
 
-def _count_range(path: Path, start: int, end: int, separator: int) -> _RangeCounts:
-    found = _RangeCounts(np.zeros(6, np.int64))
-    buffer = bytearray(_PIECE)
-    view, values = memoryview(buffer), np.frombuffer(buffer, np.uint8)
-    last_newline, position = -1, 0
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        while start + position < end:
-            wanted = min(_PIECE, end - start - position)
-            got = os.preadv(descriptor, [view[:wanted]], start + position)
-            if got == 0:
+def _count_piece(descriptor: int, start: int, separator: int) -> _PieceCounts:
+    """Counts of one piece, in the order of ``ByteCounts``; the byte before it is read to know a split CRLF."""
+    before = os.pread(descriptor, 1, start - 1) if start else b" "
+    block = np.frombuffer(before + os.pread(descriptor, _PIECE, start), np.uint8)
+    piece = block[1:]
+    is_newline, is_return = piece == _NEWLINE, block == _RETURN
+    newlines = np.flatnonzero(is_newline)
+    counts = np.array(
+        [
+            np.count_nonzero(piece == separator),
+            np.count_nonzero(piece == _QUOTE),
+            newlines.size,
+            np.count_nonzero(is_return[1:]),
+            np.count_nonzero(is_return[:-1] & is_newline) if is_return.any() else 0,
+            np.count_nonzero(piece == 0),
+        ],
+        np.int64,
+    )
+    if not newlines.size:
+        return _PieceCounts(piece.size, counts)
+    longest = int(np.diff(newlines).max()) if newlines.size > 1 else 0
+    return _PieceCounts(piece.size, counts, int(newlines[0]), longest, piece.size - int(newlines[-1]) - 1)
+
+
+def _first_line_holding(path: Path, sought: bytes) -> int:
+    line = 1
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            at = piece.find(sought)
+            line += piece.count(b"\n", 0, at if at >= 0 else len(piece))
+            if at >= 0:
                 break
-            piece = values[:got]
-            newlines = np.flatnonzero(piece == 10)
-            if newlines.size:
-                if last_newline < 0:
-                    found.before_first_newline = position + int(newlines[0])
-                else:
-                    found.longest_line = max(found.longest_line, position + int(newlines[0]) - last_newline)
-                if newlines.size > 1:
-                    found.longest_line = max(found.longest_line, int(np.diff(newlines).max()))
-                last_newline = position + int(newlines[-1])
-            returns = piece == 13
-            if position == 0:
-                found.starts_with_newline = bool(piece[0] == 10)
-            pairs = int(np.count_nonzero(returns[newlines[newlines > 0] - 1])) if returns.any() else 0
-            pairs += int(found.ends_with_return and position > 0 and piece[0] == 10)
-            found.counts += (
-                np.count_nonzero(piece == separator),
-                np.count_nonzero(piece == 34),
-                newlines.size,
-                np.count_nonzero(returns),
-                pairs,
-                np.count_nonzero(piece == 0),
-            )
-            found.ends_with_newline, found.ends_with_return = bool(piece[-1] == 10), bool(piece[-1] == 13)
-            position += got
+    return line
+
+
+def choose_route(counts: ByteCounts, first_width: int, separator: str, limits: Limits) -> Route:
+    """The fastest way that surely gives the right table.
+
+    With K cells in the first line and L lines, (K - 1) x L separators and no line of more than K
+    cells leave no short and no blank line either; Polars itself raises on a longer one.
+    """
+    if counts.quotes or counts.returns != counts.return_newlines or separator not in SEPARATORS:
+        return "records"
+    if 1 < first_width <= limits.max_columns and counts.separators == (first_width - 1) * counts.lines:
+        return "rectangular"
+    return "lines"
+
+
+def _read_rectangular(job: _Job) -> tuple[int, int]:
+    """Let Polars scan the file as it is; a line longer than the first sends it the other way."""
+    names = cell_names(job.first_width)
+    frame = pl.scan_csv(
+        job.text.path,
+        has_header=False,
+        schema=dict.fromkeys(names, pl.String()),
+        separator=job.separator,
+        quote_char=None,
+        row_index_name="_row",
+        row_index_offset=1,
+    ).select(pl.lit("").alias("_sheet"), "_row", pl.lit(len(names), pl.UInt16).alias("_cells"), *names)
+    try:
+        write(frame, job.target)
+    except pl.exceptions.ComputeError:
+        return _read_lines(job)
+    _check_cell_lengths(job, names)
+    return job.counts.lines, len(names)
+
+
+def _read_lines(job: _Job) -> tuple[int, int]:
+    """Scan whole lines and split them: files without quotes whose lines differ in length."""
+    lines = pl.scan_lines(job.text.path, name="_text", row_index_name="_row", row_index_offset=1)
+    if job.text.has_mark:
+        unmarked = pl.col("_text").str.strip_prefix("\ufeff")
+        lines = lines.with_columns(pl.when(pl.col("_row") == 1).then(unmarked).otherwise(pl.col("_text")))
+    found = pl.col("_text").str.count_matches(job.separator, literal=True) + 1
+    cells = pl.when(pl.col("_text") != "").then(found).otherwise(0).cast(pl.UInt32).alias("_cells")
+    rows, columns = _split(lines.with_columns(cells), job.separator, job)
+    _check_cell_lengths(job, cell_names(columns))
+    return rows, columns
+
+
+def _read_records(job: _Job) -> tuple[int, int]:
+    """Parse with the csv module into one joined text per record, then split that as lines are."""
+    parsed = job.folder / "records.parquet"
+    columns = {"_row": pl.UInt32(), "_cells": pl.UInt32(), "_text": pl.String()}
+    try:
+        write(streamed(lambda: _joined_records(job), columns), parsed)
+        return _split(pl.scan_parquet(parsed), _JOINT, job)
     finally:
-        os.close(descriptor)
-    found.after_last_newline = position - last_newline - 1
-    if last_newline < 0:
-        found.before_first_newline = position
-    return found
+        parsed.unlink(missing_ok=True)
+
+
+def _split(records: pl.LazyFrame, separator: str, job: _Job) -> tuple[int, int]:
+    """Cut ``_text`` into cells, leaving out blank lines after the last record; rows and columns written."""
+    filled = records.filter(pl.col("_cells") > 0)
+    last_row, width = filled.select(pl.col("_row").max(), pl.col("_cells").max()).collect(engine="streaming").row(0)
+    if last_row is None:
+        raise FileRefused("F105")
+    if width > job.limits.max_columns:
+        # A spreadsheet writes a separator for every column that was ever touched; those cells are empty.
+        kept = pl.col("_text").str.strip_chars_end(separator).str.count_matches(separator, literal=True).max() + 1
+        width = records.select(kept).collect(engine="streaming").item()
+    if width > job.limits.max_columns:
+        raise too_wide(width, job.limits)
+    names = cell_names(width)
+    cells = pl.col("_text").str.splitn(separator, width + 1).struct.rename_fields([*names, "_rest"])
+    frame = (
+        records.filter(pl.col("_row") <= last_row)
+        .select(
+            pl.lit("").alias("_sheet"),
+            "_row",
+            pl.col("_cells").clip(upper_bound=_MOST_CELLS).cast(pl.UInt16),
+            cells.alias("_split"),
+        )
+        .unnest("_split")
+        .select("_sheet", "_row", "_cells", *(empty_as_null(name) for name in names))
+    )
+    write(frame, job.target)
+    return last_row, width
+
+
+def _joined_records(job: _Job) -> Iterator[pl.DataFrame]:
+    row = 0
+    for records in _records(job):
+        yield pl.DataFrame(
+            {
+                "_row": pl.Series(range(row + 1, row + 1 + len(records)), dtype=pl.UInt32),
+                "_cells": pl.Series(list(map(len, records)), dtype=pl.UInt32),
+                "_text": pl.Series(list(map(_JOINT.join, records)), dtype=pl.String),
+            }
+        )
+        row += len(records)
+        if row > job.limits.max_rows:
+            raise _too_many_rows(row, job.limits)
+
+
+def _records(job: _Job) -> Iterator[list[list[str]]]:
+    """Records of the file in batches, an empty list for a blank line.
+
+    A line of our own follows the last one: when a quote is still open there, the open cell swallows
+    it. (The module's strict mode would also refuse ``"12"次``, which every spreadsheet opens.)
+
+    Raises:
+        FileRefused: F118 for a quote never closed, F107 for a cell too long.
+    """
+    csv.field_size_limit(job.limits.max_cell_characters)
+    with open_text(job.text) as file:
+        unfinished = ["\n"] if job.counts.tail else []
+        reader = csv.reader(itertools.chain(file, unfinished, [_END]), delimiter=job.separator)
+        try:
+            batch = list(itertools.islice(reader, _RECORDS_AT_A_TIME))
+            while following := list(itertools.islice(reader, _RECORDS_AT_A_TIME)):
+                yield batch
+                batch = following
+        except csv.Error:
+            raise _fault(job) from None
+        if batch[-1] != [_END]:
+            raise _fault(job)
+        if len(batch) > 1:
+            yield batch[:-1]
+
+
+def _fault(job: _Job) -> FileRefused:
+    """What is wrong with a file the csv module could not read to its end, and in which record."""
+    with open_text(job.text) as file:
+        reader = csv.reader(file, delimiter=job.separator)
+        row, lines_before = 1, 0
+        try:
+            for row, _ in enumerate(reader, start=1):  # noqa: B007 - both are wanted after the loop
+                last_start, lines_before = lines_before, reader.line_num
+            lines_before = last_start
+        except csv.Error:
+            row = row + 1 if reader.line_num > 1 and lines_before else row
+        if reader.line_num - lines_before > 1:
+            detail = Words(f"第 {row} 行有引号没有配对", f"a quote opened in row {row} is never closed")
+            return FileRefused("F118", detail=detail)
+    return _long_cell(row, "", job.limits)
+
+
+def _check_cell_lengths(job: _Job, names: list[str]) -> None:
+    """Look for a cell that no spreadsheet can hold, when some line is long enough to have one."""
+    if job.counts.longest_line <= job.limits.max_cell_characters:
+        return
+    table = pl.scan_parquet(job.target)
+    for name in names:
+        long = table.filter(pl.col(name).str.len_chars() > job.limits.max_cell_characters)
+        rows = long.select(pl.col("_row").min()).collect(engine="streaming").item()
+        if rows is not None:
+            raise _long_cell(rows, column_letters(int(name[1:]) + 1), job.limits)
+
+
+def _long_cell(row: int, column: str, limits: Limits) -> FileRefused:
+    most = f"{limits.max_cell_characters:,}"
+    place_zh, place_en = (f"第 {row} 行 {column} 列", f"row {row}, column {column}") if column else (f"第 {row} 行", f"row {row}")
+    return FileRefused(
+        "F107",
+        detail=Words(f"{place_zh}有单元格超过 {most} 个字符", f"{place_en} has a cell of more than {most} characters"),
+    )
+
+
+def _too_many_rows(rows: int, limits: Limits) -> FileRefused:
+    most = f"{limits.max_rows:,}"
+    return FileRefused("F107", detail=Words(f"{rows:,} 行，上限 {most}", f"{rows:,} rows, at most {most}"))

@@ -10,6 +10,9 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from tasks.reading.errors import FileRefused, Words
+from tasks.reading.limits import Limits
+
 POSITION_SCHEMA: dict[str, pl.DataType] = {"_sheet": pl.String(), "_row": pl.UInt32(), "_cells": pl.UInt16()}
 MergedRange = tuple[int, int, int, int]
 """First row, first column, last row, last column; all counted from 1, as the workbook shows them."""
@@ -90,3 +93,9 @@ def empty_as_null(column: str) -> pl.Expr:
     """The cell, or null when it holds no character."""
     cell = pl.col(column)
     return pl.when(cell != "").then(cell).alias(column)
+
+
+def too_wide(columns: int, limits: Limits) -> FileRefused:
+    """The refusal of a table with too many columns."""
+    detail = Words(f"{columns} 列，上限 {limits.max_columns}", f"{columns} columns, at most {limits.max_columns}")
+    return FileRefused("F107", detail=detail)

@@ -52,9 +52,7 @@ FAULTY_TEXT: dict[str, str | None] = {
     "E208": "#REF!",
     "E209": "上周三下午",
     "E210": "其他情况",
-    "E214": "D#07",
     "E217": "3.1234567",
-    "E221": "Z-9999",
     "E229": "7",
     "E238": None,
 }
@@ -148,12 +146,30 @@ def _plant(
     """
     kind = np.full(rows, -1, dtype=np.int64)
     repeats = np.full(rows, -1, dtype=np.int64)
-    places = generator.choice(rows, size=sum(counts), replace=False)
-    kind[places] = np.repeat(np.arange(len(kinds)), counts)
+    left = np.asarray(counts)
+    if "E226" in kinds:
+        own = kinds.index("E226")
+        kind[_one_row_per_rater(rows, counts[own], generator)] = own
+        left = np.where(np.arange(len(kinds)) == own, 0, left)
+    places = generator.choice(np.flatnonzero(kind < 0), size=left.sum(), replace=False)
+    kind[places] = np.repeat(np.arange(len(kinds)), left)
     if "E231" in kinds:
         paired = places[kind[places] == kinds.index("E231")]
         repeats[paired[::2]] = paired[1::2]
     return kind, repeats
+
+
+def _one_row_per_rater(rows: int, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Rows of different raters: two self-ratings of one rater on one item would share a key.
+
+    Raises:
+        ValueError: There are fewer raters with all their rows than rows wanted.
+    """
+    per_rater = DEPARTMENTS * ITEMS
+    if count > rows // per_rater:
+        raise ValueError(f"{count} faulty rows do not fit into the rows of {rows // per_rater} raters")
+    raters = generator.choice(rows // per_rater, size=count, replace=False)
+    return np.asarray(raters * per_rater + generator.integers(0, per_rater, count))
 
 
 def _rating_rows(
@@ -179,11 +195,12 @@ def _rating_rows(
             "score_raw": pl.Series(score).cast(pl.String),
             "status": pl.repeat("answered", rows, eager=True),
             "ballot": position // ITEMS,
+            "number": pl.int_range(rows, eager=True),
             "code": pl.Series([*kinds, None], dtype=pl.String).gather(np.where(kind >= 0, kind, len(kinds))),
         }
     )
     submitted_at = pl.lit("2026-07-06 08:00:00").str.to_datetime() + pl.duration(seconds=pl.col("ballot") % 1_900_000)
-    return sound.with_columns(submitted_at.dt.strftime("%Y-%m-%d %H:%M:%S").alias("submitted_at")).select(
+    return sound.with_columns(submitted_at.dt.strftime("%Y-%m-%dT%H:%M:%S+08:00").alias("submitted_at")).select(
         pl.lit(PERIOD).alias("period_id"),
         pl.lit("REV-DEPT").alias("instrument_id"),
         pl.lit("1").alias("instrument_version"),
@@ -192,7 +209,7 @@ def _rating_rows(
         .otherwise("rater_token")
         .alias("rater_token"),
         pl.when(_has("E228")).then("other_org_id").otherwise("rater_org_id").alias("rater_org_id"),
-        pl.when(_has("E226")).then("rater_org_id").otherwise(_with_fault("target_org_id")).alias("target_org_id"),
+        _target(),
         "item_id",
         _with_fault("status"),
         _with_fault("score_raw"),
@@ -203,6 +220,20 @@ def _rating_rows(
 
 def _has(code: str) -> pl.Expr:
     return (pl.col("code") == code).fill_null(value=False)
+
+
+def _target() -> pl.Expr:
+    """The rated department; malformed and unknown ids are numbered, so that no two rows share a key."""
+    return (
+        pl.when(_has("E226"))
+        .then("rater_org_id")
+        .when(_has("E214"))
+        .then(pl.concat_str(pl.lit("D#"), "number"))
+        .when(_has("E221"))
+        .then(pl.concat_str(pl.lit("Z-"), "number"))
+        .otherwise(_with_fault("target_org_id"))
+        .alias("target_org_id")
+    )
 
 
 def _with_fault(column: str) -> pl.Expr:

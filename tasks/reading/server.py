@@ -1,0 +1,168 @@
+"""The process that reading processes are forked from.
+
+It imports the readers once and uses none of them, so that each file gets a process of its own within
+milliseconds. It speaks over one Unix socket: a request comes with a socket of its own, and the exit
+status of the reading process goes back over that. When the other end of that socket closes, because
+the caller gave up or died, the reading process is killed; when the main socket closes, so is everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import struct
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+LENGTH = struct.Struct("!I")
+STATUS = struct.Struct("!i")
+RESULT_FILE = "result.json"
+NOISE_FILE = "reader.log"
+
+
+def serve(main_socket: socket.socket) -> None:
+    """Fork a reading process for every request until the caller closes ``main_socket``."""
+    woken, wakes = socket.socketpair()
+    woken.setblocking(False)
+    wakes.setblocking(False)
+    signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    callers: dict[int, socket.socket] = {}
+    with selectors.DefaultSelector() as selector:
+        selector.register(main_socket, selectors.EVENT_READ)
+        selector.register(woken, selectors.EVENT_READ)
+        try:
+            while True:
+                for key, _ in selector.select():
+                    if key.fileobj is main_socket:
+                        _accept(main_socket, selector, callers)
+                    elif key.fileobj is woken:
+                        _reap(woken, selector, callers)
+                    else:
+                        # The caller never writes, so something to read means that it is gone.
+                        selector.unregister(key.fileobj)
+                        os.kill(key.data, signal.SIGKILL)
+        except EOFError:
+            for pid in callers:
+                os.kill(pid, signal.SIGKILL)
+
+
+def _accept(main_socket: socket.socket, selector: selectors.BaseSelector, callers: dict[int, socket.socket]) -> None:
+    request, caller = receive_request(main_socket)
+    pid = os.fork()
+    if pid == 0:
+        _become_reader(request, selector)
+    callers[pid] = caller
+    selector.register(caller, selectors.EVENT_READ, pid)
+
+
+def _reap(woken: socket.socket, selector: selectors.BaseSelector, callers: dict[int, socket.socket]) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while woken.recv(1024):
+            pass
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            with callers.pop(pid) as caller, contextlib.suppress(OSError):
+                with contextlib.suppress(KeyError):
+                    selector.unregister(caller)
+                caller.sendall(STATUS.pack(os.waitstatus_to_exitcode(status)))
+
+
+def _become_reader(request: Mapping[str, Any], selector: selectors.BaseSelector) -> NoReturn:
+    """Turn the forked process into a reader of one file; it never returns."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        open_files = [key.fd for key in selector.get_map().values()]
+        selector.close()
+        for descriptor in open_files:
+            os.close(descriptor)
+        folder = Path(request["folder"])
+        noise = os.open(folder / NOISE_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(noise, 1)
+        os.dup2(noise, 2)
+        set_limits(request["memory_bytes"], request["limits"]["cpu_seconds"], request["limits"]["max_output_bytes"])
+        status = _read(request, folder)
+    finally:
+        os._exit(status)
+
+
+def set_limits(memory_bytes: int, cpu_seconds: int, file_bytes: int) -> None:
+    """Bound what this process may use of the machine, and leave no core file behind."""
+    for kind, most in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_FSIZE, file_bytes),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(kind)
+        bounded = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (bounded, bounded))
+
+
+def _read(request: Mapping[str, Any], folder: Path) -> int:
+    """Read the file and leave a result; exit status 0 means that there is one."""
+    from tasks.reading.convert import convert_request
+
+    try:
+        answer = convert_request(request)
+    except MemoryError:
+        return MEMORY_STATUS
+    except BaseException:  # noqa: BLE001 - a reader written in Rust panics with a BaseException
+        answer = {"failed": traceback.format_exc()}
+    (folder / RESULT_FILE).write_text(json.dumps(answer), encoding="utf-8")
+    return 0
+
+
+MEMORY_STATUS = 77
+"""Exit status of a reader that ran out of memory in Python code."""
+
+
+def send_request(main_socket: socket.socket, request: Mapping[str, Any], caller: socket.socket) -> None:
+    """Send a request and the server's end of the caller's own socket."""
+    body = json.dumps(request).encode("utf-8")
+    socket.send_fds(main_socket, [LENGTH.pack(len(body))], [caller.fileno()])
+    main_socket.sendall(body)
+
+
+def receive_request(main_socket: socket.socket) -> tuple[Mapping[str, Any], socket.socket]:
+    """The next request and the socket to answer it on.
+
+    Raises:
+        EOFError: the caller has closed the main socket.
+    """
+    head, descriptors, _, _ = socket.recv_fds(main_socket, LENGTH.size, 1)
+    if len(head) < LENGTH.size or not descriptors:
+        raise EOFError
+    (left,) = LENGTH.unpack(head)
+    body = bytearray()
+    while len(body) < left:
+        piece = main_socket.recv(left - len(body))
+        if not piece:
+            raise EOFError
+        body += piece
+    return json.loads(body), socket.socket(fileno=descriptors[0])
+
+
+def main() -> None:
+    """Import the readers, then serve on the socket whose number is the first argument."""
+    import tasks.reading.convert  # noqa: F401 - imported so that forked readers have it
+
+    # What is imported now stays as it is; collecting it in every reader would copy its pages.
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=int(sys.argv[1])) as main_socket:
+        serve(main_socket)

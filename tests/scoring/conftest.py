@@ -1,0 +1,30 @@
+"""Where published data and answers lie, and small frames the scoring tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def published(variable: str, folder: str) -> Path:
+    """A folder of published data; the test is skipped, with the reason, where it is absent."""
+    path = Path(os.environ.get(variable, REPOSITORY.parent / "shared" / "data" / folder)).resolve()
+    if not path.is_dir():
+        pytest.skip(f"published data not found: set {variable} to the folder {folder}/")
+    return path
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Published data sets with the answers of R packages."""
+    return published("REFERENCE", "reference")
+
+
+@pytest.fixture(scope="session")
+def realcases() -> Path:
+    """Real rows in the input contract's columns with answers somebody else computed."""
+    return published("REALCASES", "realcases")
