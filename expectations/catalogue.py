@@ -38,7 +38,7 @@ class Message:
         """What the message means for the row or file, from its family."""
         if self.code in {"E102"} or self.code.startswith("F"):
             return "refuse"
-        if self.code == "E230" or self.code.startswith("H"):
+        if self.code == "E230" or self.code.startswith(("H", "A")):
             return "hold"
         families: Mapping[str, Severity] = {"E": "reject", "W": "warning", "I": "information"}
         return families[self.code[0]]

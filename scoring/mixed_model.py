@@ -43,7 +43,10 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 MAX_RATIO = 1e8
-"""Largest variance ratio tried. A fit that reaches it has no residual spread left (``perfect_fit``)."""
+"""Largest variance ratio tried."""
+
+_NO_SPREAD = 1e-6
+"""A residual variance below this (0.001 points squared) is rounding: the fit is ``perfect_fit``."""
 
 _NEGLIGIBLE = 1e-4
 """A ratio times the largest count below this is compared with a ratio of exactly zero."""
@@ -138,11 +141,13 @@ def crossed_sums(cells: pl.DataFrame, fixed_effects: Sequence[str] = ()) -> Cros
     if cells.is_empty():
         raise ValueError("a mixed model needs at least one rating")
     needed = ["voter_id", "ratee_org_id", "value", "weight", *fixed_effects]
-    rows = cells.select(needed).sort(needed)
+    rows = cells.select(needed)
     if rows.null_count().sum_horizontal().item() or (rows["weight"] <= 0).any():
         raise ValueError("values must be present and weights positive")
-    voters, voter = _codes(rows["voter_id"])
-    departments, department = _codes(rows["ratee_org_id"])
+    voters, departments = (rows[name].unique().sort() for name in needed[:2])
+    # Sums are taken in the order of the names, whatever order the rows come in.
+    rows = rows.with_columns(_codes("voter_id", voters), _codes("ratee_org_id", departments)).sort(needed)
+    voter, department = rows["voter_id"].to_numpy(), rows["ratee_org_id"].to_numpy()
     weight = rows["weight"].to_numpy() / VALUE_SCALE
     # A whole-number shift keeps the arithmetic exact and small; beta gets it back at the end.
     shift = int(rows["value"].sum()) // rows.height
@@ -153,8 +158,8 @@ def crossed_sums(cells: pl.DataFrame, fixed_effects: Sequence[str] = ()) -> Cros
     pairs.sum_duplicates()
     voter_component, department_component = _components(pairs)
     return CrossedSums(
-        voters=voters,
-        departments=departments,
+        voters=tuple(voters),
+        departments=tuple(departments),
         fixed_effects=("intercept", *fixed_effects),
         by_voter=_join(pairs, _group_sums(voter, weighted, len(voters))),
         voter_counts=np.bincount(voter, weight, len(voters)).astype(np.float64),
@@ -172,10 +177,8 @@ def crossed_sums(cells: pl.DataFrame, fixed_effects: Sequence[str] = ()) -> Cros
     )
 
 
-def _codes(names: pl.Series) -> tuple[tuple[str, ...], Integers]:
-    levels = names.unique().sort()
-    codes = names.cast(pl.Enum(levels)).to_physical().to_numpy().astype(np.int64)
-    return tuple(levels.to_list()), codes
+def _codes(name: str, levels: pl.Series) -> pl.Expr:
+    return pl.col(name).cast(pl.Enum(levels)).to_physical().cast(pl.Int64)
 
 
 def _group_sums(codes: Integers, columns: Floats, size: int) -> Floats:
@@ -457,7 +460,7 @@ def _model(sums: CrossedSums, criterion: Criterion, point: Point, evaluations: i
     mean = sums.mean_fixed_effects
     variance = np.diag(full)[:count] + 2.0 * full[:count, count:] @ mean + mean @ full[count:, count:] @ mean
     vd = point.gd * v
-    perfect = not math.isfinite(point.deviance) or max(point.gs, point.gd) >= 0.99 * MAX_RATIO
+    perfect = v < _NO_SPREAD or max(point.gs, point.gd) >= 0.99 * MAX_RATIO
     beta = point.beta + sums.shift * (np.arange(sums.p) == 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         reliability = 1.0 - conditional / vd if vd > 0 and not perfect else np.full(count, np.nan)

@@ -111,13 +111,18 @@ class ResultTable:
         floats = [column.name for column in self.columns if column.dtype == pl.Float64()]
         result = (
             frame.select(pl.col(name).cast(dtype) for name, dtype in self.schema.items())
-            # Adding 0.0 turns a rounded -0.0 into 0.0, which prints and hashes differently.
-            .with_columns(pl.col(name).round(STORED_DECIMALS, mode="half_to_even") + 0.0 for name in floats)
+            .with_columns(_rounded(name) for name in floats)
             .sort(self.key)
         )
         if result.select(self.key).is_duplicated().any():
             raise ValueError(f"{self.name}: two rows have the same {', '.join(self.key)}")
         return result
+
+
+def _rounded(name: str) -> pl.Expr:
+    rounded = pl.col(name).round(STORED_DECIMALS, mode="half_to_even")
+    # A rounded -0.0 equals 0.0 but prints and hashes differently.
+    return pl.when(rounded == 0.0).then(0.0).otherwise(rounded).alias(name)
 
 
 def join_reasons(conditions: Mapping[str, pl.Expr]) -> pl.Expr:

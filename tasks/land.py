@@ -16,17 +16,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from expectations.common import ORG_ID_PATTERN, PERIOD_ID_PATTERN
+from expectations.datasets import find_dataset
 from tasks.reading.detect import looks_like_workbook
 from tasks.reading.errors import FileRefused, Words
 from tasks.reading.limits import MEBIBYTE, Limits
 
 Mode = Literal["delta", "full"]
+_Word = Annotated[str, Field(min_length=1, max_length=200)]
+_SHA256_PATTERN = r"^[0-9a-fA-F]{64}$"
 MANIFEST_SUFFIX = ".manifest.yaml"
 _UNFINISHED_PREFIXES = ("~$", ".~", ".")
 _UNFINISHED_SUFFIXES = (".tmp", ".part", MANIFEST_SUFFIX)
@@ -39,7 +42,7 @@ _CHINESE_PERIOD = re.compile(
 _QUARTER_DIGITS = {"一": "1", "二": "2", "三": "3", "四": "4"}
 
 
-class DeliveryChanged(Exception):
+class DeliveryChangedError(Exception):
     """The file changed while it was copied: it is still being written and belongs to the next run."""
 
 
@@ -68,22 +71,22 @@ class LandedFile:
 class Manifest(BaseModel):
     """What a submitter states about a file; every key is optional, unknown keys are an error."""
 
-    model_config = ConfigDict(extra="forbid", strict=False, frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dataset: str | None = Field(None, min_length=1, max_length=100)
-    contract_version: int | None = Field(None, ge=1)
-    mapping: str | None = Field(None, min_length=1, max_length=200)
-    submitter_org_id: str | None = Field(None, pattern=ORG_ID_PATTERN)
-    period_id: str | None = Field(None, pattern=PERIOD_ID_PATTERN, coerce_numbers_to_str=True)
+    dataset: _Word | None = None
+    contract_version: Annotated[int, Field(ge=1)] | None = None
+    mapping: _Word | None = None
+    submitter_org_id: Annotated[str, Field(pattern=ORG_ID_PATTERN)] | None = None
+    period_id: Annotated[str, Field(pattern=PERIOD_ID_PATTERN, coerce_numbers_to_str=True)] | None = None
     mode: Mode | None = None
-    encoding: str | None = Field(None, min_length=1, max_length=40)
+    encoding: _Word | None = None
     sheet: str | int | None = None
     percent_scale: Literal[1, 100] | None = None
-    rows: int | None = Field(None, ge=0)
-    sha256: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
+    rows: Annotated[int, Field(ge=0)] | None = None
+    sha256: Annotated[str, Field(pattern=_SHA256_PATTERN)] | None = None
     created_at: datetime | None = None
-    supersedes_sha256: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
-    contact: str | None = Field(None, max_length=200)
+    supersedes_sha256: Annotated[str, Field(pattern=_SHA256_PATTERN)] | None = None
+    contact: _Word | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def land(delivery: Delivery, landing: Path, limits: Limits | None = None) -> Lan
 
     Raises:
         FileRefused: F106 too large; F119 a manifest too large to be one.
-        DeliveryChanged: the file was written to while it was copied.
+        DeliveryChangedError: the file was written to while it was copied.
         OSError: the landing area cannot be written, or the file cannot be read.
     """
     limits = limits or Limits()
@@ -205,7 +208,7 @@ def _copy(source: Path, target: Path, limits: Limits) -> tuple[str, int]:
         os.fchmod(writer.fileno(), 0o444)
         os.fsync(writer.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
-        raise DeliveryChanged(f"{source} changed while it was read")
+        raise DeliveryChangedError(f"{source} changed while it was read")
     return digest.hexdigest(), size
 
 
@@ -356,9 +359,6 @@ def identify(
 
 
 def _dataset_of(word: str) -> str | None:
-    # The declarations take a moment to load, which finding and landing files need not wait for.
-    from expectations.datasets import find_dataset
-
     found = find_dataset(word) if word else None
     return None if found is None else found.name
 
@@ -385,7 +385,9 @@ def check_declared_rows(identity: Identity, rows: int) -> None:
     """
     if identity.declared_rows is not None and identity.declared_rows != rows:
         stated = identity.declared_rows
-        raise FileRefused("F104", detail=Words(f"清单写 {stated} 行，实有 {rows} 行", f"{stated} rows stated, {rows} found"))
+        raise FileRefused(
+            "F104", detail=Words(f"清单写 {stated} 行，实有 {rows} 行", f"{stated} rows stated, {rows} found")
+        )
 
 
 def check_declared_encoding(identity: Identity, encoding: str) -> None:

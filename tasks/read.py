@@ -12,11 +12,11 @@ from pathlib import Path
 
 from tasks.reading.child import run_reader
 from tasks.reading.detect import looks_like_workbook
-from tasks.reading.errors import FileRefused, ReadingFailed, Words
+from tasks.reading.errors import FileRefused, ReadingError, Words
 from tasks.reading.limits import Limits
 from tasks.reading.table import MergedRange, SheetInfo, Table
 
-__all__ = ["FileRefused", "Limits", "MergedRange", "ReadResult", "ReadingFailed", "SheetInfo", "Words", "read"]
+__all__ = ["FileRefused", "Limits", "MergedRange", "ReadResult", "ReadingError", "SheetInfo", "Words", "read"]
 
 _WORKING_FILES = ("utf8.csv", "records.parquet", "sheets.parquet")
 
@@ -62,7 +62,7 @@ def read(
 
     Raises:
         FileRefused: what is wrong with the file, F105 to F118.
-        ReadingFailed: reading failed for a reason that is not the file's.
+        ReadingError: reading failed for a reason that is not the file's.
     """
     limits = limits or Limits()
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,9 @@ def read(
         is_workbook = looks_like_workbook(file.read(8))
     memory = limits.workbook_memory_bytes if is_workbook else limits.delimited_memory_bytes
     try:
-        table = Table.from_json(run_reader(landed_path, name, folder, limits, wanted_sheet, memory))
+        table = Table.from_json(
+            run_reader(landed_path, folder, limits, name=name, wanted_sheet=wanted_sheet, memory=memory)
+        )
     except BaseException:
         target.unlink(missing_ok=True)
         raise

@@ -204,7 +204,7 @@ def write_errors(path: Path, lines: pl.DataFrame, facts: Mapping[str, Any], lang
         pl.concat_str(pl.lit(facts.get("dataset") or "-"), pl.lit("."), pl.coalesce("column", pl.lit("file")), pl.lit("."), "code"),
     )  # fmt: skip
     table = told.select(expr.alias(name) if isinstance(expr, pl.Expr) else pl.col(expr).alias(name) for name, expr in zip(ERRORS_HEADER, columns, strict=True))
-    safe = table.with_columns(formula_safe(pl.col(name)) for name in table.columns)
+    safe = table.with_columns(formula_safe(pl.col(name)).alias(name) for name in table.columns)
     write_atomically(path, safe.write_csv(include_bom=True).encode())
 
 

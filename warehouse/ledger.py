@@ -16,7 +16,14 @@ import polars as pl
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 
 from warehouse.owners import as_utc, is_dead, this_process, utc_now
-from warehouse.tables import ingest_delivery, ingest_file, ingest_problem, program_period
+from warehouse.tables import (
+    ingest_delivery,
+    ingest_file,
+    ingest_problem,
+    program_period,
+    release,
+    release_pointer,
+)
 
 FINAL_STATES = ("loaded", "held", "refused")
 BALANCE = ("read", "accepted", "unchanged", "rejected", "held", "skipped")
@@ -49,6 +56,7 @@ class Arrival:
     submitter_org_id: str
     modified_ns: int
     bytes: int
+    manifest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,8 @@ def claim(engine: Engine, arrival: Arrival, lease_seconds: int) -> Claim | RowMa
             connection.execute(
                 insert(ingest_file).values(
                     sha256=arrival.sha256, state="claimed", name=arrival.name, bytes=arrival.bytes,
-                    submitter_org_id=arrival.submitter_org_id, fence=1, claimed_at=now, **lease,
+                    submitter_org_id=arrival.submitter_org_id, manifest=arrival.manifest, fence=1, claimed_at=now,
+                    **lease,
                 )
             )  # fmt: skip
             _deliver(connection, arrival, now)
@@ -222,6 +231,28 @@ def _loaded(row: RowMapping) -> LoadedFile:
         row["rows_accepted"] or 0,
         row["rows_overlapping"] or 0,
     )
+
+
+def unfinished_files(engine: Engine) -> Sequence[RowMapping]:
+    """Files a dead run left behind, and held files that somebody released, oldest first."""
+    waiting = (ingest_file.c.state == "held") & ingest_file.c.accepted_reason.is_not(None)
+    query = select(ingest_file).where(ingest_file.c.state.in_(["claimed", "staged"]) | waiting)
+    with engine.connect() as connection:
+        return connection.execute(query.order_by(ingest_file.c.claimed_at, ingest_file.c.sha256)).mappings().all()
+
+
+def closed_periods(engine: Engine) -> tuple[str, ...]:
+    """Periods whose rows are late from now on: published and not reopened, or frozen once a release exists."""
+    published = select(release_pointer.c.period_id).join(
+        program_period, program_period.c.period_id == release_pointer.c.period_id
+    ).where(program_period.c.status != "reopened")
+    frozen = select(program_period.c.period_id).where(
+        program_period.c.status == "frozen",
+        program_period.c.period_id.in_(select(release.c.period_id)),
+    )
+    with engine.connect() as connection:
+        found = set(connection.execute(published).scalars()) | set(connection.execute(frozen).scalars())
+    return tuple(sorted(found))
 
 
 def files_in_state(engine: Engine, states: Iterable[str]) -> Sequence[RowMapping]:

@@ -47,6 +47,7 @@ ingest_file = Table(
     Column("file_version", Integer),
     Column("mode", String(8)),
     Column("bytes", _BIG, nullable=False),
+    Column("manifest", Text),  # what was delivered beside the file
     Column("owner", Text, nullable=False),
     Column("lease_until", DateTime(timezone=True), nullable=False),
     Column("fence", _BIG, nullable=False),

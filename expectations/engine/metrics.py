@@ -104,7 +104,7 @@ def register_metrics(engine: type[PolarsExecutionEngine]) -> None:
     register_core_expectations()
     register_core_metrics()
     for kind in MAP_KINDS:
-        _register_map_metrics(engine, kind, map_metric(kind))
+        _register_map_metrics(engine, kind, _map_metric(kind))
     _register(engine, "table.column_types", _column_types)
     _register(engine, "table.columns", _columns)
     _register_aggregate(engine, "table.row_count", lambda _: pl.len())
@@ -113,7 +113,7 @@ def register_metrics(engine: type[PolarsExecutionEngine]) -> None:
     _register_aggregate(engine, "column.sum", lambda column: column.sum())
 
 
-def map_metric(kind: str) -> str:
+def _map_metric(kind: str) -> str:
     """Name of the metric an expectation about rows is built on, as Great Expectations names it."""
     return str(vars(get_expectation_impl(kind))["map_metric"])
 

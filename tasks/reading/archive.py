@@ -8,6 +8,7 @@ false sizes and document type definitions are found here too.
 from __future__ import annotations
 
 import html
+import posixpath
 import re
 import zipfile
 import zlib
@@ -158,19 +159,22 @@ def sheet_parts(path: Path) -> Mapping[str, str]:
     """Part name of every sheet by the name of the sheet, as the workbook's own index gives it."""
     with zipfile.ZipFile(path) as archive:
         workbook = archive.read("xl/workbook.xml").decode("utf-8", "replace")
-        try:
-            relations = archive.read("xl/_rels/workbook.xml.rels").decode("utf-8", "replace")
-        except KeyError:
-            return {}
-    targets = {
-        item.get("Id", ""): item.get("Target", "") for item in map(_attributes, _tags(relations, "Relationship"))
-    }
+        targets = relations(archive, "xl/_rels/workbook.xml.rels")
     found = {}
     for item in map(_attributes, _tags(workbook, "sheet")):
         relation = next((value for key, value in item.items() if key.endswith(":id")), "")
-        target = targets.get(relation, "").lstrip("/")
-        found[item.get("name", "")] = target if target.startswith("xl/") else f"xl/{target}"
+        found[item.get("name", "")] = posixpath.normpath(posixpath.join("xl", targets.get(relation, "")))
     return found
+
+
+def relations(archive: zipfile.ZipFile, part: str) -> Mapping[str, str]:
+    """Targets by relation of a relations part, relative to ``xl``; empty when there is no such part."""
+    try:
+        text = archive.read(part).decode("utf-8", "replace")
+    except KeyError:
+        return {}
+    found = map(_attributes, _tags(text, "Relationship"))
+    return {item.get("Id", ""): item.get("Target", "").removeprefix("/xl/") for item in found}
 
 
 def _tags(xml: str, name: str) -> list[str]:

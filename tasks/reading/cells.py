@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-CellValue = str | float | int | bool | datetime.date | datetime.time | datetime.timedelta
+CellValue = str | float | int | bool | dt.date | dt.time | dt.timedelta
 LARGEST_EXACT = 1e15
 """From here on a spreadsheet no longer shows every digit, so the text shows that digits are lost."""
 _SMALLEST_PLAIN = 1e-15
@@ -34,17 +34,17 @@ def number_text(value: float) -> str:
     return f"{exact:f}"
 
 
-def _datetime_text(value: datetime.datetime) -> str:
+def _datetime_text(value: dt.datetime) -> str:
     # Workbooks count days as floating-point numbers; below a millisecond there is only rounding.
-    value = (value + datetime.timedelta(microseconds=500)).replace(microsecond=0) if _is_whole(value) else value
+    value = (value + dt.timedelta(microseconds=500)).replace(microsecond=0) if _is_whole(value) else value
     return value.isoformat(sep=" ", timespec="milliseconds" if value.microsecond else "seconds")
 
 
-def _is_whole(value: datetime.datetime) -> bool:
+def _is_whole(value: dt.datetime) -> bool:
     return value.microsecond < 500 or value.microsecond >= 999_500
 
 
-def _duration_text(value: datetime.timedelta) -> str:
+def _duration_text(value: dt.timedelta) -> str:
     seconds = round(value.total_seconds())
     sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
     return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
@@ -55,10 +55,10 @@ _TEXTS: Mapping[type, Callable[[Any], str]] = {
     float: number_text,
     int: str,
     bool: lambda value: "TRUE" if value else "FALSE",
-    datetime.datetime: _datetime_text,
-    datetime.date: datetime.date.isoformat,
-    datetime.time: lambda value: value.replace(microsecond=0).isoformat(),
-    datetime.timedelta: _duration_text,
+    dt.datetime: _datetime_text,
+    dt.date: dt.date.isoformat,
+    dt.time: lambda value: value.replace(microsecond=0).isoformat(),
+    dt.timedelta: _duration_text,
     type(None): lambda _: "",
 }
 

@@ -16,18 +16,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from tasks.reading.errors import FileRefused, ReadingFailed, Words
-from tasks.reading.limits import Limits
-from tasks.reading.server import MEMORY_STATUS, NOISE_FILE, RESULT_FILE, STATUS, send_request
+from tasks.reading.errors import FileRefused, ReadingError, Words
+from tasks.reading.limits import MEBIBYTE, Limits
+from tasks.reading.wire import MEMORY_STATUS, NOISE_FILE, RESULT_FILE, STATUS, send_request
 
-_OUT_OF_MEMORY = Words("内存用尽", "out of memory")
-_OUT_OF_TIME = Words("超时", "out of time")
 _START = "import sys; sys.path.append(sys.argv[2]); from tasks.reading.server import main; main()"
-_WORDS_OF_SIGNALS = {
-    signal.SIGABRT: _OUT_OF_MEMORY,
-    signal.SIGKILL: _OUT_OF_MEMORY,
-    signal.SIGXCPU: _OUT_OF_TIME,
-}
 
 
 class _Server:
@@ -95,7 +88,9 @@ _server = _Server()
 atexit.register(_server.stop)
 
 
-def run_reader(path: Path, name: str, folder: Path, limits: Limits, wanted_sheet: str | int | None, memory: int) -> Any:  # noqa: ANN401 - JSON
+def run_reader(
+    path: Path, folder: Path, limits: Limits, *, name: str, wanted_sheet: str | int | None, memory: int
+) -> Any:
     """Read ``path`` into ``folder`` in a process of its own and return what it reports.
 
     Args:
@@ -108,7 +103,7 @@ def run_reader(path: Path, name: str, folder: Path, limits: Limits, wanted_sheet
 
     Raises:
         FileRefused: what the reader found wrong; F114 when it was stopped at a limit or died.
-        ReadingFailed: the reader failed for a reason that is not the file's.
+        ReadingError: the reader failed for a reason that is not the file's.
     """
     result = folder / RESULT_FILE
     result.unlink(missing_ok=True)
@@ -129,7 +124,7 @@ def run_reader(path: Path, name: str, folder: Path, limits: Limits, wanted_sheet
     if "refused" in answer:
         raise FileRefused.from_json(answer["refused"])
     if "failed" in answer:
-        raise ReadingFailed(answer["failed"])
+        raise ReadingError(answer["failed"])
     return answer["table"]
 
 
@@ -145,27 +140,28 @@ def _wait(request: Mapping[str, Any], wall_seconds: float) -> int | None:
         if len(status) == STATUS.size:
             return int(STATUS.unpack(status)[0])
         if attempt == 2:
-            raise ReadingFailed(f"the reading server ended without an answer\n{_server.noise()}")
+            raise ReadingError(f"the reading server ended without an answer\n{_server.noise()}")
     return None
 
 
 def _check_status(status: int | None, limits: Limits, memory: int) -> None:
+    """Say in words why there is no result.
+
+    A reader killed by somebody else counts as out of memory: that is how the system ends the largest process.
+    """
     if status == 0:
         return
     if status is None:
-        seconds = f"{limits.wall_seconds:g}"
-        raise FileRefused("F114", detail=Words(f"读取超过 {seconds} 秒", f"reading took more than {seconds} seconds"))
-    if status == MEMORY_STATUS or _WORDS_OF_SIGNALS.get(_signal(status)) is _OUT_OF_MEMORY:
-        size = f"{memory / (1 << 20):,.0f} MiB"
-        raise FileRefused("F114", detail=Words(f"内存超过 {size}", f"it needs more than {size} of memory"))
-    if _WORDS_OF_SIGNALS.get(_signal(status)) is _OUT_OF_TIME:
-        seconds = str(limits.cpu_seconds)
-        raise FileRefused("F114", detail=Words(f"计算超过 {seconds} 秒", f"it needs more than {seconds} s of processor"))
-    raise FileRefused("F114", detail=Words(f"读取进程意外结束（{status}）", f"the reading process ended with status {status}"))
-
-
-def _signal(status: int) -> int:
-    return -status
+        detail = Words(f"读取超过 {limits.wall_seconds:g} 秒", f"reading took more than {limits.wall_seconds:g} s")
+    elif status in {MEMORY_STATUS, -signal.SIGABRT, -signal.SIGKILL}:
+        size = f"{memory / MEBIBYTE:,.0f} MiB"
+        detail = Words(f"内存超过 {size}", f"it needs more than {size} of memory")
+    elif status == -signal.SIGXCPU:
+        seconds = limits.cpu_seconds
+        detail = Words(f"计算超过 {seconds} 秒", f"it needs more than {seconds} s of processor time")
+    else:
+        detail = Words(f"读取进程意外结束（{status}）", f"the reading process ended with status {status}")
+    raise FileRefused("F114", detail=detail)
 
 
 def _drop_empty(noise: Path) -> None:

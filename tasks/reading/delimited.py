@@ -35,7 +35,7 @@ _SAMPLE_RECORDS = 20
 _PIECE = 1 << 20
 _RECORDS_AT_A_TIME = 50_000
 _MOST_CELLS = 65_535
-_NEWLINE, _RETURN, _QUOTE = b"\n\r\""
+_NEWLINE, _RETURN, _QUOTE = b'\n\r"'
 _JOINT = "\x00"
 """Joins the cells of a parsed record: the one character that no accepted text file contains."""
 _END = "\x1eend of file"
@@ -46,7 +46,6 @@ _END = "\x1eend of file"
 class ByteCounts:
     """Bytes of a UTF-8 file that decide how it can be read."""
 
-    size: int
     separators: int
     quotes: int
     newlines: int
@@ -157,9 +156,9 @@ def count_bytes(path: Path, separator: str) -> ByteCounts:
             else:
                 longest = max(longest, since_newline + piece.first_newline, piece.longest_line)
                 since_newline = piece.after_last_newline
-    return ByteCounts(
-        size, *(int(count) for count in totals), longest_line=max(longest, since_newline), tail=since_newline
-    )
+    separators, quotes, newlines, returns, return_newlines, nulls = (int(count) for count in totals)
+    longest = max(longest, since_newline)
+    return ByteCounts(separators, quotes, newlines, returns, return_newlines, nulls, longest, since_newline)
 
 
 @dataclass(frozen=True)
@@ -364,11 +363,10 @@ def _check_cell_lengths(job: _Job, names: list[str]) -> None:
 
 def _long_cell(row: int, column: str, limits: Limits) -> FileRefused:
     most = f"{limits.max_cell_characters:,}"
-    place_zh, place_en = (f"第 {row} 行 {column} 列", f"row {row}, column {column}") if column else (f"第 {row} 行", f"row {row}")
-    return FileRefused(
-        "F107",
-        detail=Words(f"{place_zh}有单元格超过 {most} 个字符", f"{place_en} has a cell of more than {most} characters"),
-    )
+    zh = f"第 {row} 行 {column} 列" if column else f"第 {row} 行"
+    en = f"row {row}, column {column}" if column else f"row {row}"
+    detail = Words(f"{zh}有单元格超过 {most} 个字符", f"{en} has a cell of more than {most} characters")
+    return FileRefused("F107", detail=detail)
 
 
 def _too_many_rows(rows: int, limits: Limits) -> FileRefused:

@@ -15,7 +15,9 @@ WORKBOOK_SUFFIXES = frozenset({".xls", ".xlsx", ".xlsm", ".xlsb", ".ods", ".et",
 
 OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
-BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+
+_BLANK = b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"
+"""Byte order marks and white space, in UTF-8 and in UTF-16."""
 
 _FOREIGN_SIGNATURES: tuple[tuple[bytes, Words], ...] = (
     (b"%PDF", Words("PDF 文档", "a PDF document")),
@@ -71,9 +73,8 @@ def detect(path: Path, name: str) -> Format:
     """
     with path.open("rb") as file:
         head = file.read(4096)
-    if not head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
-        if _only_blank(path):
-            raise FileRefused("F105")
+    if not head.strip(_BLANK) and _only_blank(path):
+        raise FileRefused("F105")
     if head.startswith(OLE_SIGNATURE):
         return _ole_format(path)
     if head.startswith(ZIP_SIGNATURES):
@@ -89,7 +90,7 @@ def detect(path: Path, name: str) -> Format:
 def _only_blank(path: Path) -> bool:
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
-            if piece.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
+            if piece.strip(_BLANK):
                 return False
     return True
 
@@ -122,7 +123,9 @@ def _zip_format(path: Path) -> Format:
                 raise FileRefused("F109")
             declared = _open_document_type(archive) if "mimetype" in names else ""
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise FileRefused("F115", detail=Words("压缩结构不完整", f"the packed parts cannot be listed: {error}")) from error
+        raise FileRefused(
+            "F115", detail=Words("压缩结构不完整", f"the packed parts cannot be listed: {error}")
+        ) from error
     if "xl/workbook.xml" in names:
         return Format.XLSX
     if "xl/workbook.bin" in names:
@@ -143,7 +146,7 @@ def _open_document_type(archive: zipfile.ZipFile) -> str:
 
 def _text_format(head: bytes, name: str) -> Format:
     suffix = PurePath(name).suffix.lower()
-    start = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00").replace(b"\x00", b"")[:64].lower()
+    start = head.lstrip(_BLANK).replace(b"\x00", b"")[:64].lower()
     if start.startswith((b"<!", b"<?xml", b"<html", b"<table", b"<head", b"<meta", b"<style", b"<body", b"<div")):
         raise FileRefused("F112", value=name, detail=Words("网页或 XML", "a web page or XML"))
     if suffix in WORKBOOK_SUFFIXES:

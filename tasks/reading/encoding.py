@@ -77,9 +77,9 @@ def _from_gb18030(path: Path, copy: Path, bad_utf8: int) -> Utf8Text:
         # The encoding that got further is the one the file was meant to be in.
         bad = max(bad_utf8, first_undecodable(path, "gb18030") or 0)
         raise _unknown_encoding(path, bad) from None
-    chinese, common, private = int(seen[_CHINESE] + seen[_COMMON_CHINESE]), int(seen[_COMMON_CHINESE]), int(seen[_PRIVATE])
+    _, rare, common, private = (int(count) for count in seen)
+    chinese = rare + common
     if private or common < _PLAUSIBLE_SHARE * chinese:
-        rare = chinese - common
         detail = Words(
             f"{chinese} 个汉字中有 {rare} 个生僻字，另有 {private} 个自造字",
             f"{rare} of {chinese} characters are rare ones and {private} are private-use",

@@ -20,7 +20,7 @@ class Words:
         return f"{self.zh} ({self.en})"
 
 
-class FileRefused(Exception):
+class FileRefused(Exception):  # noqa: N818 - a decision about a file, not a defect
     """A whole file cannot be taken; ``code`` and ``values`` belong to ``expectations.catalogue``."""
 
     def __init__(self, code: str, **values: str | int | Words) -> None:
@@ -48,7 +48,7 @@ class FileRefused(Exception):
         return _rebuild, (self.to_json(),)
 
 
-class ReadingFailed(RuntimeError):
+class ReadingError(RuntimeError):
     """The reading process failed for a reason that is not the file's: a defect of ours, or a full disk."""
 
 

@@ -102,7 +102,8 @@ def read_json_lines(path: Path, folder: Path, limits: Limits) -> Table:
 
 def _object_frames(path: Path, names: list[str], limits: Limits) -> Iterator[pl.DataFrame]:
     row = 1
-    for records in itertools.chain([[dict(zip(names, names, strict=True))]], _objects(path, limits)):
+    header: list[dict[str, str | None]] = [dict(zip(names, names, strict=True))]
+    for records in itertools.chain([header], _objects(path, limits)):
         cells = {
             cell: pl.Series([record.get(name) for record in records], dtype=pl.String)
             for cell, name in zip(cell_names(len(names)), names, strict=True)
@@ -146,14 +147,16 @@ def _object(text: str, line: int, limits: Limits) -> dict[str, str | None]:
     return {key: _scalar(value, line, limits) for key, value in found.items()}
 
 
-def _scalar(value: Any, line: int, limits: Limits) -> str | None:  # noqa: ANN401 - whatever JSON held
+def _scalar(value: Any, line: int, limits: Limits) -> str | None:
     if value is None or isinstance(value, bool):
         return None if value is None else "TRUE" if value else "FALSE"
     if not isinstance(value, str):
         raise FileRefused("F108", detail=_NOT_FLAT)
     if len(value) > limits.max_cell_characters:
         most = f"{limits.max_cell_characters:,}"
-        detail = Words(f"第 {line} 行有内容超过 {most} 个字符", f"line {line} has a value of more than {most} characters")
+        detail = Words(
+            f"第 {line} 行有内容超过 {most} 个字符", f"line {line} has a value of more than {most} characters"
+        )
         raise FileRefused("F107", detail=detail)
     return value
 

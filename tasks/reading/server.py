@@ -16,17 +16,14 @@ import resource
 import selectors
 import signal
 import socket
-import struct
 import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-LENGTH = struct.Struct("!I")
-STATUS = struct.Struct("!i")
-RESULT_FILE = "result.json"
-NOISE_FILE = "reader.log"
+from tasks.reading.convert import convert_request
+from tasks.reading.wire import MEMORY_STATUS, NOISE_FILE, RESULT_FILE, STATUS, receive_request
 
 
 def serve(main_socket: socket.socket) -> None:
@@ -115,8 +112,6 @@ def set_limits(memory_bytes: int, cpu_seconds: int, file_bytes: int) -> None:
 
 def _read(request: Mapping[str, Any], folder: Path) -> int:
     """Read the file and leave a result; exit status 0 means that there is one."""
-    from tasks.reading.convert import convert_request
-
     try:
         answer = convert_request(request)
     except MemoryError:
@@ -127,40 +122,8 @@ def _read(request: Mapping[str, Any], folder: Path) -> int:
     return 0
 
 
-MEMORY_STATUS = 77
-"""Exit status of a reader that ran out of memory in Python code."""
-
-
-def send_request(main_socket: socket.socket, request: Mapping[str, Any], caller: socket.socket) -> None:
-    """Send a request and the server's end of the caller's own socket."""
-    body = json.dumps(request).encode("utf-8")
-    socket.send_fds(main_socket, [LENGTH.pack(len(body))], [caller.fileno()])
-    main_socket.sendall(body)
-
-
-def receive_request(main_socket: socket.socket) -> tuple[Mapping[str, Any], socket.socket]:
-    """The next request and the socket to answer it on.
-
-    Raises:
-        EOFError: the caller has closed the main socket.
-    """
-    head, descriptors, _, _ = socket.recv_fds(main_socket, LENGTH.size, 1)
-    if len(head) < LENGTH.size or not descriptors:
-        raise EOFError
-    (left,) = LENGTH.unpack(head)
-    body = bytearray()
-    while len(body) < left:
-        piece = main_socket.recv(left - len(body))
-        if not piece:
-            raise EOFError
-        body += piece
-    return json.loads(body), socket.socket(fileno=descriptors[0])
-
-
 def main() -> None:
-    """Import the readers, then serve on the socket whose number is the first argument."""
-    import tasks.reading.convert  # noqa: F401 - imported so that forked readers have it
-
+    """Serve on the socket whose number is the first argument."""
     # What is imported now stays as it is; collecting it in every reader would copy its pages.
     gc.collect()
     gc.freeze()

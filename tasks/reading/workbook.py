@@ -15,7 +15,7 @@ import polars as pl
 import python_calamine as calamine
 
 from tasks.reading.archive import ErrorCells, check_area, look_through, sheet_parts
-from tasks.reading.binary_workbook import error_cells
+from tasks.reading.binary_workbook import xls_error_cells, xlsb_error_cells
 from tasks.reading.cells import CellValue, cell_text, column_letters
 from tasks.reading.detect import Format
 from tasks.reading.errors import FileRefused, Words
@@ -71,8 +71,10 @@ def read_workbook(path: Path, form: Format, folder: Path, limits: Limits, wanted
 def _error_cells(path: Path, form: Format, limits: Limits) -> Mapping[str, ErrorCells]:
     """Error cells by sheet name, after the checks a packed workbook must pass before it is opened."""
     if not form.is_archive:
-        return error_cells(path)
+        return xls_error_cells(path)
     parts = look_through(path, limits)
+    if form is Format.XLSB:
+        return xlsb_error_cells(path)
     if not any(part.errors for part in parts.values()):
         return {}
     return {name: parts[part].errors for name, part in sheet_parts(path).items() if part in parts}
@@ -97,7 +99,9 @@ def _open_sheets(path: Path, wanted: WantedSheet, limits: Limits) -> list[calami
 def _chosen_names(book: calamine.CalamineWorkbook, wanted: WantedSheet) -> list[str]:
     names = [sheet.name for sheet in book.sheets_metadata if sheet.typ is calamine.SheetTypeEnum.WorkSheet]
     if wanted is None:
-        hidden = {sheet.name for sheet in book.sheets_metadata if sheet.visible is not calamine.SheetVisibleEnum.Visible}
+        hidden = {
+            sheet.name for sheet in book.sheets_metadata if sheet.visible is not calamine.SheetVisibleEnum.Visible
+        }
         return [name for name in names if name not in hidden]
     if isinstance(wanted, int) and 0 <= wanted < len(names):
         return [names[wanted]]
@@ -122,7 +126,7 @@ def _frames(sheets: Sequence[_Sheet], width: int, limits: Limits) -> Iterator[pl
 def _frame(batch: list[list[CellValue]], first: int, sheet: _Sheet, width: int, limits: Limits) -> pl.DataFrame:
     """Rows ``first`` (from 0) onwards of a sheet as text; the reader's columns begin at its first used one."""
     left = sheet.sheet.start[1] if sheet.sheet.start else 0
-    for row in range(first, first + len(batch)):
+    for row in range(first, first + len(batch)) if sheet.errors else ():
         for column, text in sheet.errors.get(row, {}).items():
             if left <= column < left + len(batch[row - first]):
                 batch[row - first][column - left] = text
@@ -149,13 +153,17 @@ def _note_extent(columns: Sequence[pl.Series], first: int, left: int, extent: _E
         row = first + 1 + (last if isinstance(last, int) else 0)
         place = f"{column_letters(number)}{row}"
         if number > limits.max_columns:
-            detail = Words(f"单元格 {place} 超出第 {limits.max_columns} 列", f"cell {place} is beyond column {limits.max_columns}")
+            detail = Words(
+                f"单元格 {place} 超出第 {limits.max_columns} 列", f"cell {place} is beyond column {limits.max_columns}"
+            )
             raise FileRefused("F107", detail=detail)
         longest = series.str.len_chars().max()
         if isinstance(longest, int) and longest > limits.max_cell_characters:
             most = f"{limits.max_cell_characters:,}"
             letters = column_letters(number)
-            detail = Words(f"{letters} 列有单元格超过 {most} 个字符", f"column {letters} has a cell of more than {most} characters")
+            detail = Words(
+                f"{letters} 列有单元格超过 {most} 个字符", f"column {letters} has a cell of more than {most} characters"
+            )
             raise FileRefused("F107", detail=detail)
         extent.rows, extent.columns = max(extent.rows, row), max(extent.columns, number)
 
@@ -164,11 +172,13 @@ def _trimmed(rough: pl.LazyFrame, sheets: Sequence[_Sheet]) -> pl.LazyFrame:
     """The sheets without rows and columns after their last cell, and with their width in ``_cells``."""
     columns = max(sheet.extent.columns for sheet in sheets)
     name = pl.col("_sheet")
-    rows = name.replace_strict({sheet.sheet.name: sheet.extent.rows for sheet in sheets}, default=0, return_dtype=pl.UInt32)
-    width = name.replace_strict({sheet.sheet.name: sheet.extent.columns for sheet in sheets}, default=0, return_dtype=pl.UInt16)
-    return rough.filter(pl.col("_row") <= rows).select(
-        "_sheet", "_row", width.alias("_cells"), *cell_names(columns)
+    rows = name.replace_strict(
+        {sheet.sheet.name: sheet.extent.rows for sheet in sheets}, default=0, return_dtype=pl.UInt32
     )
+    width = name.replace_strict(
+        {sheet.sheet.name: sheet.extent.columns for sheet in sheets}, default=0, return_dtype=pl.UInt16
+    )
+    return rough.filter(pl.col("_row") <= rows).select("_sheet", "_row", width.alias("_cells"), *cell_names(columns))
 
 
 def _info(sheet: _Sheet) -> SheetInfo:

@@ -241,7 +241,7 @@ def found_faults(rows: list[dict[str, str]], raters: dict[str, str], organisatio
         }
         faults[line] |= {code for code, failed in conditions.items() if failed}
     for lines in keys.values():
-        if len(lines) > 1:
+        if len({tuple(rows[line - 2].values()) for line in lines}) > 1:
             for line in lines:
                 faults[line].add("E231")
     return {line: codes for line, codes in faults.items() if codes}

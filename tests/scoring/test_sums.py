@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
@@ -241,40 +243,40 @@ def test_the_same_opinions_on_another_scale_give_the_same_values() -> None:
     assert first.equals(second)
 
 
+def signature(shuffle_seed: int) -> str:
+    """Hash of every sum over 40,000 ratings in an order given by the seed."""
+    n = pl.col("n")
+    ratings = pl.DataFrame({"n": range(40_000)}).select(
+        instrument_id=pl.lit("REV"),
+        instrument_version=pl.lit("1"),
+        item_id=(n % 4).replace_strict(dict(enumerate(sorted(SCALES)))),
+        rater_id=pl.format("R{}", n // 40),
+        rater_org_id=pl.format("V{}", n // 120),
+        target_org_id=pl.format("CG-{}", n // 4 % 10),
+        status=pl.lit("answered"),
+        score_raw=(1 + n * 7919 % 3000 / 1000).cast(DECIMAL),
+        target_kind=pl.lit(None, pl.String),
+    )
+    sums = rating_sums(ratings.sample(fraction=1.0, shuffle=True, seed=shuffle_seed).lazy(), ITEMS)
+    cells = [voter_cells(sums.ballots, ITEMS, rater_level=level) for level in ("person", "unit")]
+    text = "".join(part.write_csv() for part in (sums.item_cells, *cells))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def test_threads_and_row_order_change_nothing() -> None:
-    script = """
-import sys
-import polars as pl
-sys.path.insert(0, "tests/scoring")
-import test_sums as t
-n = 40_000
-rows = pl.DataFrame({"n": range(n)}).select(
-    period_id=pl.lit("2026M10"), instrument_id=pl.lit("REV"), instrument_version=pl.lit("1"),
-    item_id=pl.Series(sorted(t.SCALES)).gather((pl.col("n") % 4).alias("i")) if False else
-        pl.col("n").mod(4).replace_strict(dict(enumerate(sorted(t.SCALES)))),
-    rater_id=pl.format("R{}", pl.col("n") // 40), rater_org_id=pl.format("V{}", pl.col("n") // 120),
-    target_org_id=pl.format("CG-{}", pl.col("n") // 4 % 10), status=pl.lit("answered"),
-    score_raw=(1 + pl.col("n") * 7919 % 3000 / 1000).cast(t.DECIMAL), target_kind=pl.lit(None, pl.String))
-if len(sys.argv) > 1:
-    rows = rows.sample(fraction=1, shuffle=True, seed=int(sys.argv[1]))
-sums = t.rating_sums(rows.lazy(), t.ITEMS)
-for frame in (sums.item_cells, t.voter_cells(sums.ballots, t.ITEMS, rater_level="person"), t.voter_cells(sums.ballots, t.ITEMS, rater_level="unit")):
-    print(frame.height, frame.write_csv().__hash__())
-"""
-    root = os.fspath(os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..")))
-    outputs = {
+    signatures = {
         subprocess.run(
-            [sys.executable, "-c", script, *arguments],
-            env=os.environ | {"POLARS_MAX_THREADS": threads, "PYTHONHASHSEED": "0", "PYTHONPATH": root},
-            cwd=root,
+            [sys.executable, "-c", f"from tests.scoring.test_sums import signature; print(signature({seed}))"],
+            env=os.environ | {"POLARS_MAX_THREADS": str(threads)},
+            cwd=Path(__file__).parents[2],
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        for threads, arguments in (("1", []), ("2", ["5"]), ("3", ["6"]))
+        for threads, seed in ((1, 4), (2, 5), (3, 6))
     }
-    assert len(outputs) == 1
-    assert outputs.pop().splitlines()[0].startswith("40 ")
+    assert len(signatures) == 1
+    assert len(signatures.pop().strip()) == 64
 
 
 @pytest.mark.parametrize(
