@@ -48,10 +48,14 @@ MAX_RATIO = 1e8
 _NO_SPREAD = 1e-6
 """A residual variance below this (0.001 points squared) is rounding: the fit is ``perfect_fit``."""
 
+_LEAST_VARIANCE = 1e-14
+"""Keeps the criterion finite when rounding makes the residual sum of squares zero or less."""
+
 _NEGLIGIBLE = 1e-4
 """A ratio times the largest count below this is compared with a ratio of exactly zero."""
 
 _NEWTON_STEPS = 4
+_NEWTON_PROBE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -246,7 +250,7 @@ def solve(sums: CrossedSums, criterion: Criterion, gs: float, gd: float) -> Poin
     inverse = _inverse_from_factor(factor)
     right = scale * swept[:-1, -1]
     solution = inverse @ right
-    rss = float(swept[-1, -1] - solution @ right)
+    rss = max(float(swept[-1, -1] - solution @ right), m * _LEAST_VARIANCE)
     # The effects follow from the spherical ones, the residual sums from the normal equations.
     effect, beta = math.sqrt(gd) * solution[:count], solution[count:]
     voter_residual = -np.asarray(sums.by_voter @ np.concatenate([effect, beta, [-1.0]])) * a
@@ -258,7 +262,7 @@ def solve(sums: CrossedSums, criterion: Criterion, gs: float, gd: float) -> Poin
         - np.asarray(sums.by_voter.T @ severity)[:count]
     )
     logdet = 2.0 * float(np.log(np.diag(factor))[: k.shape[0] if criterion == "REML" else count].sum())
-    residual_term = m * (1.0 + math.log(2.0 * math.pi * rss / m)) if rss > 0 else -math.inf
+    residual_term = m * (1.0 + math.log(2.0 * math.pi * rss / m))
     squares = np.array([voter_residual @ voter_residual, department_residual @ department_residual])
     squared = _weighted_cross(sums.by_voter, a * a)[:-1, :-1] * scale[:, None] * scale
     voter_trace, department_trace = _traces(criterion, count, squared, inverse, swept)
@@ -267,8 +271,8 @@ def solve(sums: CrossedSums, criterion: Criterion, gs: float, gd: float) -> Poin
         gs=gs,
         gd=gd,
         deviance=logdet - float(np.log(a).sum()) - sums.log_weights + residual_term,
-        gradient=traces - m * squares / rss if rss > 0 else np.full(2, -np.inf),
-        v=max(rss, 0.0) / m,
+        gradient=traces - m * squares / rss,
+        v=rss / m,
         beta=beta,
         severity=severity,
         effect=effect,
@@ -380,76 +384,90 @@ def _start(sums: CrossedSums) -> Floats:
 
 
 class _Objective:
-    """The criterion as a function of theta, the square roots of the ratios (lme4's parameters)."""
+    """The criterion as a function of the two variance ratios, and the search for its minimum.
+
+    The search moves in the logarithms of the ratios, where the criterion is close to quadratic and
+    no step can leave the domain. The boundary, a ratio of exactly zero, is looked at by itself.
+    """
 
     def __init__(self, sums: CrossedSums, criterion: Criterion) -> None:
         self._sums = sums
         self._criterion = criterion
+        largest_counts = np.array([sums.voter_counts.max(), sums.department_counts.max()])
+        self._floor = np.log(0.1 * _NEGLIGIBLE / largest_counts)
+        self._ceiling = math.log(MAX_RATIO)
         self.evaluations = 0
 
-    def at(self, theta: Floats) -> Point:
-        """The model at ``theta``."""
+    def at(self, ratios: Floats) -> Point:
+        """The model at the ratios (gs, gd)."""
         self.evaluations += 1
-        return solve(self._sums, self._criterion, float(theta[0] ** 2), float(theta[1] ** 2))
+        return solve(self._sums, self._criterion, float(ratios[0]), float(ratios[1]))
 
     def minimum(self, start: Floats, free: tuple[bool, bool]) -> Point:
-        """The best point among the interior and the boundaries that the data ask for."""
+        """The best point of the interior and of the boundaries it runs into; fixed ratios are zero.
+
+        Where the criterion still falls on leaving the boundary, the boundary is not the answer and
+        the search starts again from beside it.
+        """
         best = self._inside(start, free)
-        counts = (float(self._sums.voter_counts.max()), float(self._sums.department_counts.max()))
-        for index, ratio in enumerate((best.gs, best.gd)):
-            if free[index] and ratio * counts[index] < _NEGLIGIBLE:
-                remaining = (free[0] and index != 0, free[1] and index != 1)
-                boundary = self.minimum(np.array([best.gs, best.gd]), remaining)
-                if boundary.deviance <= best.deviance + 1e-9 * abs(best.deviance):
-                    return boundary
+        for index in range(2):
+            negligible = free[index] and (best.gs, best.gd)[index] < 10.0 * math.exp(self._floor[index])
+            if not negligible:
+                continue
+            remaining = (free[0] and index != 0, free[1] and index != 1)
+            boundary = self.minimum(start, remaining)
+            if boundary.gradient[index] >= 0.0:
+                return boundary
+            beside = np.maximum([boundary.gs, boundary.gd], 1e3 * np.exp(self._floor))
+            best = self._inside(beside, free)
         return best
 
     def _inside(self, start: Floats, free: tuple[bool, bool]) -> Point:
         index = np.flatnonzero(free)
-        theta = np.where(free, np.sqrt(np.clip(start, 1e-6, MAX_RATIO / 4)), 0.0)
         if not index.size:
-            return self.at(theta)
+            return self.at(np.zeros(2))
+        bounds = [(self._floor[k], self._ceiling) for k in index]
+        ratios = np.zeros(2)
 
-        def value_and_gradient(part: Floats) -> tuple[float, Floats]:
-            theta[index] = part
-            point = self.at(theta)
-            return point.deviance, (2.0 * theta * point.gradient)[index]
+        def value_and_gradient(logarithms: Floats) -> tuple[float, Floats]:
+            ratios[index] = np.exp(logarithms)
+            point = self.at(ratios)
+            return point.deviance, (ratios * point.gradient)[index]
 
         found = scipy.optimize.minimize(
             value_and_gradient,
-            theta[index],
+            np.clip(np.log(start[index]), [low for low, _ in bounds], [high for _, high in bounds]),
             jac=True,
             method="L-BFGS-B",
-            bounds=[(0.0, math.sqrt(MAX_RATIO))] * index.size,
-            options={"maxiter": 200, "ftol": 1e-13, "gtol": 1e-7},
+            bounds=bounds,
+            options={"maxiter": 200, "ftol": 1e-12, "gtol": 1e-6},
         )
-        theta[index] = found.x
-        return self._polished(theta, index)
+        ratios[index] = np.exp(found.x)
+        inner = [k for k, x in zip(index, found.x, strict=True) if self._floor[k] < x < self._ceiling]
+        return self._polished(ratios, np.array(inner, dtype=np.intp))
 
-    def _polished(self, theta: Floats, index: npt.NDArray[np.intp]) -> Point:
+    def _polished(self, ratios: Floats, index: npt.NDArray[np.intp]) -> Point:
         """Newton steps on the gradient: the last digits, which the noise of the criterion hides."""
-        best = self.at(theta)
-        index = index[(theta[index] > 0) & (theta[index] ** 2 < 0.99 * MAX_RATIO)]
-        if not index.size or not math.isfinite(best.deviance):
+        best = self.at(ratios)
+        if not index.size:
             return best
-        slope = (2.0 * theta * best.gradient)[index]
+        slope = (ratios * best.gradient)[index]
         jacobian = np.empty((index.size, index.size))
         for column, position in enumerate(index):
-            step = np.zeros(2)
-            step[position] = 1e-5 * theta[position]
-            moved = (2.0 * (theta + step) * self.at(theta + step).gradient)[index]
-            jacobian[:, column] = (moved - slope) / step[position]
+            moved = ratios.copy()
+            moved[position] *= math.exp(_NEWTON_PROBE)
+            jacobian[:, column] = ((moved * self.at(moved).gradient)[index] - slope) / _NEWTON_PROBE
         for _ in range(_NEWTON_STEPS):
             move = -np.linalg.lstsq(jacobian, slope, rcond=None)[0]
-            candidate = theta.copy()
-            candidate[index] += move
-            if (candidate < 0).any() or np.abs(move).max() > 0.01 * theta[index].max():
+            if np.abs(move).max() > 0.01:
                 break
+            candidate = ratios.copy()
+            candidate[index] *= np.exp(move)
             point = self.at(candidate)
-            new_slope = (2.0 * candidate * point.gradient)[index]
+            new_slope = (candidate * point.gradient)[index]
             if np.abs(new_slope).max() >= np.abs(slope).max():
                 break
-            theta, best, slope = candidate, point, new_slope
+            ratios, best, slope = candidate, point, new_slope
         return best
 
 

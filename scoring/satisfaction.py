@@ -15,7 +15,8 @@ def satisfaction_means(
 
     Args:
         answer_sums: See ``sums.answer_sums``.
-        items: instrument_id, item_id, dimension; one version per instrument.
+        items: instrument_id, instrument_version, item_id, dimension, scale_min; where an item has
+            several versions, the greatest describes it.
         organisations: org_id, org_name, peer_group; answers about others are left out.
         period_id: Period of the answers.
 
@@ -26,10 +27,11 @@ def satisfaction_means(
     has_weight = pl.when(pl.col("sum_weight") > 0).then(pl.col("sum_weight").cast(pl.Float64))
     # A text item is answered without a score, so it has counts and no mean on 0-100.
     valued = pl.col("has_scale")
+    described = items.sort("instrument_version").unique(["instrument_id", "item_id"], keep="last")
     rows = (
         answer_sums.join(organisations.select("org_id", "org_name", "peer_group"), on="org_id")
         .join(
-            items.select("instrument_id", "item_id", "dimension", has_scale=pl.col("scale_min").is_not_null()),
+            described.select("instrument_id", "item_id", "dimension", has_scale=pl.col("scale_min").is_not_null()),
             on=["instrument_id", "item_id"],
             how="left",
         )

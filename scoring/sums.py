@@ -235,8 +235,8 @@ def voter_cells(
         unit_weight_prior: Persons at which a unit has half the weight of a very large one.
 
     Returns:
-        voter_id, ratee_org_id, rater_org_id, value and weight (Int64, 10^-4), n_raters, n_ballots;
-        sorted by voter and department.
+        voter_id, ratee_org_id, rater_org_id, value and weight (Int64, 10^-4), n_raters, n_ballots,
+        in no particular order. It never leaves the scoring process.
     """
     totals = item_scales(items).select("instrument_id", "instrument_version", "instrument_weight").unique()
     share = min_observed_weight
@@ -261,11 +261,8 @@ def voter_cells(
         )
     else:
         cells = _unit_cells(persons, unit_weight_prior)
-    return (
-        cells.select("voter_id", "ratee_org_id", "rater_org_id", "value", "weight", "n_raters", "n_ballots")
-        .sort("voter_id", "ratee_org_id")
-        .collect(engine="streaming")
-    )
+    columns = ["voter_id", "ratee_org_id", "rater_org_id", "value", "weight", "n_raters", "n_ballots"]
+    return cells.select(columns).collect(engine="streaming")
 
 
 def _mean_over(valid: pl.LazyFrame, voter: str, n_instruments: int) -> pl.LazyFrame:

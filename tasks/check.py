@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
 from expectations.base import row_expectations
 from expectations.common import CONTRACT_VERSION
-from expectations.declaration import ColumnType, Dataset
+from expectations.declaration import Dataset
 from expectations.engine.conditions import suspect_condition
-from tasks.checking.registry import checks_of
 from tasks.checking.references import (
     Known,
     Span,
@@ -27,10 +26,11 @@ from tasks.checking.references import (
     reference_suspects,
     unknown_datasets,
 )
+from tasks.checking.registry import checks_of
 from tasks.checking.repeats import key_hash, repeated_hashes, resolve_repeats
+from tasks.checking.values import Distinct, distinct_texts, doubtful_cells, span_of
 from tasks.normalize import (
     MASK,
-    POSITION,
     Normalized,
     Source,
     find_source,
@@ -39,7 +39,6 @@ from tasks.normalize import (
     token_column,
 )
 from tasks.normalizing.cell_rules import Options
-from tasks.normalizing.plain_cells import plain_value
 from tasks.pseudonyms import Pseudonyms
 
 ORDER_OF_SUITE = 100
@@ -137,15 +136,6 @@ class Checked:
         return pl.concat([*parts, self.repaired.lazy().select(columns)])
 
 
-@dataclass(frozen=True)
-class _Survey:
-    """What one cheap scan tells before the real pass."""
-
-    tokens: pl.Series | None
-    span: Span | None
-    partitions: tuple[str | None, ...]
-
-
 def check(file: FileToCheck, folder: Path) -> Checked:
     """Judge every row of a file.
 
@@ -157,12 +147,12 @@ def check(file: FileToCheck, folder: Path) -> Checked:
         FileRefused: the header does not fit the dataset, or there are personal columns.
     """
     source = find_source(file.text, file.sheets, file.dataset, delimited=file.delimited)
-    survey = _survey(source, file.dataset)
-    table = None if survey.tokens is None else file.pseudonyms.table(survey.tokens)
-    plain = plain_rows(source, file.dataset, table)
-    flags = _flags(plain, file, survey.span)
+    distinct = distinct_texts(source, file.dataset)
+    span = span_of(distinct, source, file.dataset)
+    plain = _plain(source, file, distinct, span)
+    flags = _flags(plain, file, span)
     suspects, normalized = _suspects(flags, source, file)
-    staged = _write_plain(plain, suspects, survey.partitions, folder, file)
+    staged = _write_plain(plain, suspects, _partitions(distinct, file.dataset), folder, file)
     _expect_all_rows(staged, flags.height - suspects.len())
     problems, gate = _judge(normalized, staged, file)
     rejecting = problems.filter(pl.col("code").str.starts_with("E"))
@@ -176,38 +166,24 @@ def check(file: FileToCheck, folder: Path) -> Checked:
     return _result(file, source, staged, repaired, problems, normalized, identical.height, flags.height, gate)
 
 
-def _survey(source: Source, dataset: Dataset) -> _Survey:
-    token = token_column(dataset)
-    has_token = token is not None and any(column is token for column in source.columns)
-    names = {ref.valid_on for ref in dataset.references if ref.valid_on}
-    dated = [column for column in source.columns if column.stored_name in names]
-    select: list[pl.Expr] = []
-    if token is not None and has_token:
-        select.append(pl.col(token.name).drop_nulls().unique().implode().alias("tokens"))
-    for column in dated:
-        value = plain_value(column, pl.col(column.name))
-        value = value if column.type is ColumnType.DATE else value.dt.convert_time_zone("Asia/Shanghai").dt.date()
-        select += [value.min().alias(f"first_{column.name}"), value.max().alias(f"last_{column.name}")]
-    partition = dataset.partition_by
-    if partition is not None:
-        select.append(pl.col(partition).unique().implode().alias("partitions"))
-    if not select:
-        return _Survey(None, None, (None,))
-    found = source.rows.select(select).collect(engine="streaming")
-    row = found.row(0, named=True)
-    firsts = [row[f"first_{column.name}"] for column in dated if isinstance(row[f"first_{column.name}"], date)]
-    lasts = [row[f"last_{column.name}"] for column in dated if isinstance(row[f"last_{column.name}"], date)]
-    span = Span(min(firsts), max(lasts)) if firsts else None
-    values = tuple(found["partitions"].explode().drop_nulls().sort()) if partition is not None else (None,)
-    return _Survey(found["tokens"].explode() if has_token else None, span, values)
+def _plain(source: Source, file: FileToCheck, distinct: Distinct, span: Span | None) -> pl.LazyFrame:
+    token = token_column(file.dataset)
+    tokens = distinct.of(token.name) if token is not None else None
+    table = None if tokens is None else file.pseudonyms.table(tokens.drop_nulls())
+    doubt = doubtful_cells(source, file.dataset, distinct, row_expectations(file.dataset), file.known, span)
+    return plain_rows(source, file.dataset, table, doubt)
+
+
+def _partitions(distinct: Distinct, dataset: Dataset) -> tuple[str | None, ...]:
+    texts = distinct.of(dataset.partition_by) if dataset.partition_by else None
+    return (None,) if texts is None else tuple(texts.drop_nulls().sort())
 
 
 def _flags(plain: pl.LazyFrame, file: FileToCheck, span: Span | None) -> pl.DataFrame:
     """``_index``, ``_good`` and ``_key_hash`` of every row, in one streaming pass."""
     dataset = file.dataset
-    schema = {"_cell_problems": pl.String(), **dataset.stored_schema}
-    expectations = [each for each in row_expectations(dataset) if "_cell_problems" not in each.columns]
-    doubtful = suspect_condition(expectations, schema)
+    between_columns = [each for each in row_expectations(dataset) if len(each.columns) > 1]
+    doubtful = suspect_condition(between_columns, dataset.stored_schema) if between_columns else pl.lit(value=False)
     rows = reference_suspects(plain, dataset, file.known, span, checks_of(dataset))
     return rows.select(
         "_index",

@@ -17,7 +17,7 @@ from sqlalchemy import RowMapping
 from expectations.datasets import DATASETS
 from tasks.check import FileToCheck, Stamp, check
 from tasks.land import Delivery, Identity, LandedFile, check_declared_rows, identify, land, name_parts, parse_manifest
-from tasks.load import Answer, CheckedFile, FileFacts, answer_of, conclude, hand_over, load, refuse
+from tasks.load import Answer, CheckedFile, FileFacts, answer_of, conclude, hand_over, load, notes_of, refuse
 from tasks.normalizing.cell_rules import Options
 from tasks.pseudonyms import Pseudonyms, assessment_year, key_of_year
 from tasks.read import ReadResult, read
@@ -283,16 +283,11 @@ def _check_and_load(workspace: Workspace, ready: Ready) -> Answer:
             taken.landed.unlink(missing_ok=True)  # personal data are not kept, not even as delivered
         return _refused(workspace, taken.claim, taken.facts, error, table.rows)
     crash_point("checked")
-    problems = tuple(_notes(checked.unread, checked.unknown_datasets))
     file = CheckedFile(
-        taken.facts, taken.claim, stamp, checked, table.text_path, folder, problems, is_released=taken.is_released
-    )
+        taken.facts, taken.claim, stamp, checked, table.text_path, folder, notes_of(checked),
+        is_released=taken.is_released,
+    )  # fmt: skip
     return load(workspace, file)
-
-
-def _notes(unread: Sequence[str], unknown: Sequence[str]) -> Iterable[FileProblem]:
-    yield from (FileProblem("W302", {"value": title}) for title in unread)
-    yield from (FileProblem("W315", {"value": name}) for name in unknown)
 
 
 def _refused(workspace: Workspace, held: Claim, facts: FileFacts, error: FileRefused, rows: int = 0) -> Answer:

@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from expectations.catalogue import Language
 from expectations.common import CONTRACT_VERSION
 from expectations.datasets import DATASETS
 from expectations.declaration import Dataset
@@ -39,6 +40,7 @@ from warehouse.crash_points import crash_point
 from warehouse.current_view import current_rows
 from warehouse.lake import StagedPart
 from warehouse.ledger import Claim, finish, loaded_files, save_periods, stage
+from warehouse.settings import Settings
 
 OUTPUTS = "out"
 
@@ -71,8 +73,20 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
+class JudgedFile:
+    """A file that was read and checked: all that its answer is made of, wherever it is checked."""
+
+    facts: FileFacts
+    stamp: Stamp
+    checked: Checked
+    text_path: Path
+    folder: Path
+    problems: tuple[FileProblem, ...] = ()
+
+
+@dataclass(frozen=True)
 class CheckedFile:
-    """A file that was read and checked, ready to be compared with the lake."""
+    """A file that was read and checked under a claim, ready to be compared with the lake."""
 
     facts: FileFacts
     claim: Claim
@@ -82,6 +96,20 @@ class CheckedFile:
     folder: Path
     problems: tuple[FileProblem, ...] = ()
     is_released: bool = False
+
+    @property
+    def judged(self) -> JudgedFile:
+        """The file without its claim."""
+        return JudgedFile(self.facts, self.stamp, self.checked, self.text_path, self.folder, self.problems)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How files are answered: in whose run and language, and by which limits."""
+
+    run_id: str
+    language: Language
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -102,17 +130,23 @@ def load(workspace: Workspace, file: CheckedFile) -> Answer:
     """Compare a checked file with the lake, then store it, hold it, and answer it."""
     dataset = DATASETS[str(file.facts.dataset)]
     existing = _existing(workspace, dataset, file.checked.periods)
-    comparison = _compared(workspace, file, dataset, existing)
-    holds = () if file.is_released else _holds(workspace, file, comparison)
-    parts = [] if holds else _staged_parts(file, dataset, comparison)
-    document, lines = _settle(workspace, file, comparison, holds, parts)
-    _write_outputs(workspace, file, document, lines)
+    manner = manner_of(workspace)
+    comparison = compared(file.judged, existing)
+    holds = () if file.is_released else holds_of(manner, file.judged, comparison)
+    parts = [] if holds else staged_parts(file.judged, comparison)
+    document, lines = settle(manner, file.judged, comparison, holds, parts)
+    write_outputs(manner, file.judged, document, lines)
     _quarantine(workspace, file, everything=bool(holds))
     crash_point("quarantined")
     _save_staging(file.folder, parts, lines, workspace.settings.detail_lines_per_code)
     stage(workspace.engine, file.claim, document)
     crash_point("staged")
     return conclude(workspace, file.claim, file.folder, document)
+
+
+def manner_of(workspace: Workspace) -> Manner:
+    """How files of a run are answered."""
+    return Manner(workspace.run_id, workspace.language, workspace.settings)
 
 
 def conclude(workspace: Workspace, claim: Claim, folder: Path, document: Mapping[str, Any]) -> Answer:
@@ -136,17 +170,24 @@ def refuse(
     workspace: Workspace, claim: Claim, facts: FileFacts, problem: FileProblem, folder: Path, rows_read: int = 0
 ) -> Answer:
     """Answer a file that cannot be taken."""
-    balance = _balance(read=rows_read, rejected=rows_read)
-    document = {**facts.document(workspace.run_id), "decision": "refused", "balance": balance, "skipped_by_reason": {}}
-    lines = file_lines([problem])
-    receipt = Receipt(document, lines)
-    document = receipt_document(receipt, cut_codes={}, fix_rows=0)
-    out = folder / OUTPUTS
-    out.mkdir(parents=True, exist_ok=True)
-    write_errors(out / "errors.csv", lines, document, workspace.language)
-    write_receipt(out / "receipt.json", document)
+    document, lines = write_refusal(manner_of(workspace), facts, problem, folder, rows_read)
     finish(workspace.engine, claim, "refused", document, _stored_problems(lines), None)
     return hand_over(workspace, folder, document)
+
+
+def write_refusal(
+    manner: Manner, facts: FileFacts, problem: FileProblem, folder: Path, rows_read: int = 0
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Write the outputs of a file that cannot be taken; returns its receipt and its lines."""
+    balance = _balance(read=rows_read, rejected=rows_read)
+    document = {**facts.document(manner.run_id), "decision": "refused", "balance": balance, "skipped_by_reason": {}}
+    lines = file_lines([problem])
+    document = receipt_document(Receipt(document, lines), cut_codes={}, fix_rows=0)
+    out = folder / OUTPUTS
+    out.mkdir(parents=True, exist_ok=True)
+    write_errors(out / "errors.csv", lines, document, manner.language)
+    write_receipt(out / "receipt.json", document)
+    return document, lines
 
 
 def hand_over(workspace: Workspace, folder: Path, document: Mapping[str, Any]) -> Answer:
@@ -202,10 +243,9 @@ def _existing(workspace: Workspace, dataset: Dataset, periods: Sequence[str]) ->
     return workspace.lake.scan(dataset.name, files) if files else None
 
 
-def _compared(
-    workspace: Workspace, file: CheckedFile, dataset: Dataset, existing: pl.LazyFrame | None
-) -> Comparison:
-    del workspace
+def compared(file: JudgedFile, existing: pl.LazyFrame | None) -> Comparison:
+    """What the file's rows mean beside rows that are there; None when there are none."""
+    dataset = DATASETS[str(file.facts.dataset)]
     submitter, version = file.facts.submitter_org_id, file.facts.file_version
     accepted = file.checked.accepted(dataset)
     found = compare(accepted, existing, dataset, submitter, version)
@@ -219,8 +259,9 @@ def _compared(
     )
 
 
-def _holds(workspace: Workspace, file: CheckedFile, comparison: Comparison) -> tuple[FileProblem, ...]:
-    settings, checked = workspace.settings, file.checked
+def holds_of(manner: Manner, file: JudgedFile, comparison: Comparison) -> tuple[FileProblem, ...]:
+    """Why the file is held for a decision; empty when it is not."""
+    settings, checked = manner.settings, file.checked
     holds: list[FileProblem] = []
     rate = checked.rejected.height / checked.data_rows if checked.data_rows else 0.0
     if rate > settings.hold_reject_rate:
@@ -232,8 +273,9 @@ def _holds(workspace: Workspace, file: CheckedFile, comparison: Comparison) -> t
     return tuple(holds)
 
 
-def _staged_parts(file: CheckedFile, dataset: Dataset, comparison: Comparison) -> list[StagedPart]:
+def staged_parts(file: JudgedFile, comparison: Comparison) -> list[StagedPart]:
     """The Parquet files to append: plain rows as they are, repaired rows and voids beside them."""
+    dataset = DATASETS[str(file.facts.dataset)]
     parts = [_without(part, comparison.left_out, dataset) for part in file.checked.plain]
     columns = ["_sheet", "_row", *dataset.stored_schema]
     repaired = file.checked.repaired.select(columns)
@@ -267,8 +309,8 @@ def _balance(**parts: int) -> dict[str, int]:
     return {name: parts.get(name, 0) for name in names}
 
 
-def _settle(
-    workspace: Workspace, file: CheckedFile, comparison: Comparison, holds: Sequence[FileProblem],
+def settle(
+    manner: Manner, file: JudgedFile, comparison: Comparison, holds: Sequence[FileProblem],
     parts: Sequence[StagedPart],
 ) -> tuple[dict[str, Any], pl.DataFrame]:  # fmt: skip
     """The receipt's facts, with a balance that must add up, and every line of errors.csv."""
@@ -289,7 +331,7 @@ def _settle(
     lines = pl.concat([file_lines(problems), row_lines(checked, dataset), _compared_lines(compared)])
     decision = "held" if holds else ("accepted_with_rejects" if rejected else "accepted")
     document = {
-        **facts.document(workspace.run_id),
+        **facts.document(manner.run_id),
         "decision": decision,
         "balance": balance,
         "skipped_by_reason": {**checked.skipped, "identical_rows": checked.identical},
@@ -300,7 +342,7 @@ def _settle(
         "late_periods": sorted(set(file.stamp.late_periods) & set(checked.periods)),
         "recorded_at": file.stamp.recorded_at.isoformat(),
         "gate": [list(entry) for entry in checked.gate],
-        "contact": workspace.settings.contact,
+        "contact": manner.settings.contact,
     }
     return document, lines
 
@@ -312,22 +354,30 @@ def _compared_lines(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _late(file: CheckedFile) -> list[FileProblem]:
+def notes_of(checked: Checked) -> tuple[FileProblem, ...]:
+    """What a file's answer says beyond its rows: columns that were not read, datasets nothing is known of."""
+    unread = (FileProblem("W302", {"value": title}) for title in checked.unread)
+    unknown = (FileProblem("W315", {"value": name}) for name in checked.unknown_datasets)
+    return (*unread, *unknown)
+
+
+def _late(file: JudgedFile) -> list[FileProblem]:
     late = sorted(set(file.stamp.late_periods) & set(file.checked.periods))
     return [FileProblem("W312", {"value": period}) for period in late]
 
 
-def _write_outputs(workspace: Workspace, file: CheckedFile, document: dict[str, Any], lines: pl.DataFrame) -> None:
-    limit = workspace.settings.detail_lines_per_code
+def write_outputs(manner: Manner, file: JudgedFile, document: dict[str, Any], lines: pl.DataFrame) -> None:
+    """Write errors.csv, fix.xlsx and receipt.json, and complete the receipt's document."""
+    limit = manner.settings.detail_lines_per_code
     counts = counts_by_code(lines)
     out = file.folder / OUTPUTS
     out.mkdir(parents=True, exist_ok=True)
     shown = cut(lines, limit)
-    write_errors(out / "errors.csv", shown, document, workspace.language)
+    write_errors(out / "errors.csv", shown, document, manner.language)
     fixed = 0
     if file.checked.rejected.height:
         text = pl.scan_parquet(file.text_path)
-        fixed = write_fix_workbook(out / "fix.xlsx", text, file.checked, shown, workspace.language)
+        fixed = write_fix_workbook(out / "fix.xlsx", text, file.checked, shown, manner.language)
     receipt = Receipt(document, lines)
     cut_codes = {code: count for code, count in counts.items() if count > limit}
     document.update(receipt_document(receipt, cut_codes=cut_codes, fix_rows=fixed))

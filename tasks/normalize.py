@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from expectations.declaration import Column, ColumnType, Dataset
+from expectations.declaration import Column, Dataset
 from tasks.normalizing.cell_rules import Options, apply_cell_rules
 from tasks.normalizing.header import HEADER_SEARCH_ROWS, Header, find_header
-from tasks.normalizing.plain_cells import is_plain, plain_value
+from tasks.normalizing.plain_cells import plain_value
 from tasks.normalizing.words import FOOTER_WORDS, INVISIBLE, TOTAL_WORDS
 from tasks.pseudonyms import Pseudonyms
 from tasks.reading.errors import FileRefused
@@ -127,28 +127,27 @@ def _sheet_rows(indexed: pl.LazyFrame, header: Header, columns: Sequence[Column]
     )
 
 
-def plain_rows(source: Source, dataset: Dataset, pseudonyms: pl.DataFrame | None) -> pl.LazyFrame:
+def plain_rows(source: Source, dataset: Dataset, pseudonyms: pl.DataFrame | None, doubt: pl.Expr) -> pl.LazyFrame:
     """Every data row as values of the plain lane, with ``_plain`` true where that lane may be trusted.
 
     Args:
         source: the data rows.
         dataset: their declaration.
         pseudonyms: ``token`` and ``pseudonym`` of every token in the file, or None without tokens.
+        doubt: true where a single cell does not certainly pass.
     """
     rows = source.rows
     token = token_column(dataset)
     if token is not None and pseudonyms is not None:
         rows = rows.join(pseudonyms.lazy(), left_on=token.name, right_on="token", how="left")
-    plain = [is_plain(column, pl.col(column.name)) for column in source.columns]
-    upsert = pl.col("record_op") == "upsert" if _has(source, "record_op") else pl.lit(value=True)
-    text = pl.col("_first").is_not_null() & ~pl.col("_first").str.contains(_NOT_DATA)
+    upsert = pl.col("record_op").fill_null("upsert") == "upsert" if _has(source, "record_op") else pl.lit(value=True)
     whole = ~pl.col("_surplus") & ((pl.col("_cells") >= 0) | pl.lit(not source.delimited))
     return rows.select(
-        *POSITION, *_plain_values(source, dataset, token), pl.all_horizontal(*plain, text, whole, upsert).alias("_plain")
+        *POSITION, *_plain_values(source, dataset, token), (~doubt & whole & upsert).alias("_plain")
     )
 
 
-_NOT_DATA = rf"^[\s{INVISIBLE}]*({'|'.join(sorted({word[0] for word in (*TOTAL_WORDS, *FOOTER_WORDS)}))})"
+FIRST_NOT_DATA = rf"^[\s{INVISIBLE}]*({'|'.join(sorted({word[0] for word in (*TOTAL_WORDS, *FOOTER_WORDS)}))})"
 """First characters of total and footer words: a cheap sign that the row needs a closer look."""
 
 
@@ -271,7 +270,3 @@ def _joined_codes(data: pl.DataFrame, problems: pl.DataFrame) -> pl.Series:
     codes = problems.group_by("_index").agg(pl.col("code").sort().str.join(","))
     return data.select("_index").join(codes, on="_index", how="left", maintain_order="left")["code"]
 
-
-def needs_cell_rules(column: Column) -> bool:
-    """Column types that have no plain lane at all."""
-    return column.type in (ColumnType.JSON, ColumnType.LIST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -44,6 +45,11 @@ class PolarsBatchData(BatchData):
         self._conditions: dict[bytes, pl.Expr] = {}
         self._collected: tuple[frozenset[bytes], pl.DataFrame] | None = None
         self._repeated: dict[tuple[Sequence[str], bytes], pl.DataFrame] = {}
+
+    @cached_property
+    def no_rows(self) -> pl.DataFrame:
+        """An empty frame with the columns of the batch."""
+        return pl.DataFrame(schema=self.schema)
 
     def register(self, condition: pl.Expr) -> None:
         """Name a condition whose rows may be listed, so that one pass collects the candidates of all."""

@@ -214,7 +214,7 @@ def _unexpected_rows(
 ) -> pl.DataFrame:
     batch = engine.batch_data(domain)
     if result_format["result_format"] != "COMPLETE" and not result_format["partial_unexpected_count"]:
-        return pl.DataFrame(schema=batch.schema)
+        return batch.no_rows
     if kind in UNIQUENESS_KINDS:
         ignored = ignored_condition(kind, domain, batch.schema)
         return batch.repeating(key_columns(domain), ignored, engine.counter.collect)
@@ -239,7 +239,8 @@ def _index_list(listing: Listing) -> list[Any] | None:
             message=f"the unexpected_index_column_names {absent} are not columns of the rows"
         )
     if listing.result_format.get("exclude_unexpected_values"):
-        return [listing.rows.select(names).head(listing.limit).to_dict(as_series=False)]
+        keys = listing.rows.select(names).head(listing.limit)
+        return [] if keys.is_empty() else [keys.to_dict(as_series=False)]
     wanted = list(dict.fromkeys([*listing.columns, *names]))
     return listing.rows.select(wanted).head(listing.limit).to_dicts()
 

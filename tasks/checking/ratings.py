@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from expectations.datasets.shared import ANSWER_STATUS
 from tasks.checking.references import Check, Known, Span, from_condition, on_day
 
 SCALE = ("scale_min", "scale_max", "scale_step")
@@ -61,8 +62,10 @@ score_present_when_answered = from_condition(
     (pl.col("status") == "answered") & pl.col("score_raw").is_null(), "score_raw", "E238", detail="status = answered"
 )
 
+# A status that is not on the code list is told as such (E210) and contradicts nothing.
+_UNSCORED = [code.value for code in ANSWER_STATUS if code.value != "answered"]
 score_absent_unless_answered = from_condition(
-    (pl.col("status") != "answered") & pl.col("score_raw").is_not_null(), "score_raw", "E239", detail="status"
+    pl.col("status").is_in(_UNSCORED) & pl.col("score_raw").is_not_null(), "score_raw", "E239", detail="status"
 )
 
 

@@ -64,7 +64,7 @@ def unknown_datasets(dataset: Dataset, known: Known) -> tuple[str, ...]:
 def reference_suspects(
     rows: pl.LazyFrame, dataset: Dataset, known: Known, span: Span | None, checks: Mapping[str, Check]
 ) -> pl.LazyFrame:
-    """Add ``_suspect``: true where a reference or a check between columns may fail.
+    """Add ``_suspect``: true where a reference by several columns or a check between columns may fail.
 
     Args:
         rows: typed rows of the plain lane.
@@ -75,16 +75,10 @@ def reference_suspects(
     """
     conditions: list[pl.Expr] = []
     for number, reference in enumerate(checked_references(dataset, known)):
-        table = known.views[reference.dataset]
-        if reference.dataset == dataset.name:
-            conditions.append(pl.col(reference.columns[0]).is_not_null())
-            continue
-        keys = _throughout(table, reference, span)
         if len(reference.columns) == 1:
-            column = pl.col(reference.columns[0])
-            conditions.append(column.is_not_null() & ~column.is_in(keys.to_series().implode()))
-            continue
+            continue  # judged by distinct values
         marker = f"_known_{number}"
+        keys = throughout(known.views[reference.dataset], reference, span)
         right = keys.with_columns(pl.lit(value=True).alias(marker))
         rows = rows.join(right.lazy(), left_on=reference.columns, right_on=reference.target_columns, how="left")
         present = pl.all_horizontal(pl.col(name).is_not_null() for name in reference.columns)
@@ -95,7 +89,7 @@ def reference_suspects(
     return rows.with_columns(_suspect=pl.any_horizontal(pl.lit(value=False), *conditions).fill_null(value=True))
 
 
-def _throughout(table: pl.DataFrame, reference: Reference, span: Span | None) -> pl.DataFrame:
+def throughout(table: pl.DataFrame, reference: Reference, span: Span | None) -> pl.DataFrame:
     """Distinct target keys in force on every day of the span."""
     if reference.valid_on is not None and span is not None:
         table = table.filter(_in_force(span.first) & _in_force(span.last))

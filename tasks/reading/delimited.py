@@ -7,6 +7,7 @@ through Python's csv module. Each way is taken only when a count of bytes has sh
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -130,14 +131,14 @@ def sniff_separator(text: Utf8Text) -> str:
 
 
 def _agreement(sample: str, separator: str) -> tuple[int, int]:
-    """How many of the first records have the commonest width above one, and that width."""
-    lines = io.StringIO(sample, newline="")
-    try:
-        widths = [len(record) for record in itertools.islice(csv.reader(lines, delimiter=separator), _SAMPLE_RECORDS)]
-    except csv.Error:
-        widths = [line.count(separator) + 1 for line in sample.splitlines()[:_SAMPLE_RECORDS]]
-    if len(widths) > 1 and len(sample) >= _SAMPLE_CHARACTERS and len(widths) < _SAMPLE_RECORDS:
-        widths.pop()
+    """How many of the first records have the commonest width above one, and that width.
+
+    Records are read strictly: a quote closed before something else than the separator ends the count.
+    """
+    widths: list[int] = []
+    records = csv.reader(io.StringIO(sample, newline=""), delimiter=separator, strict=True)
+    with contextlib.suppress(csv.Error):
+        widths.extend(len(record) for record in itertools.islice(records, _SAMPLE_RECORDS))
     return max(((widths.count(width), width) for width in set(widths) if width > 1), default=(0, 0))
 
 
@@ -190,7 +191,7 @@ def _count_piece(descriptor: int, start: int, separator: int) -> _PieceCounts:
     )
     if not newlines.size:
         return _PieceCounts(piece.size, counts)
-    longest = int(np.diff(newlines).max()) if newlines.size > 1 else 0
+    longest = int(np.diff(newlines).max()) - 1 if newlines.size > 1 else 0
     return _PieceCounts(piece.size, counts, int(newlines[0]), longest, piece.size - int(newlines[-1]) - 1)
 
 
@@ -334,19 +335,21 @@ def _records(job: _Job) -> Iterator[list[list[str]]]:
 
 def _fault(job: _Job) -> FileRefused:
     """What is wrong with a file the csv module could not read to its end, and in which record."""
+    row = lines = 0
     with open_text(job.text) as file:
         reader = csv.reader(file, delimiter=job.separator)
-        row, lines_before = 1, 0
         try:
-            for row, _ in enumerate(reader, start=1):  # noqa: B007 - both are wanted after the loop
-                last_start, lines_before = lines_before, reader.line_num
-            lines_before = last_start
+            for _ in reader:
+                row, lines = row + 1, reader.line_num
         except csv.Error:
-            row = row + 1 if reader.line_num > 1 and lines_before else row
-        if reader.line_num - lines_before > 1:
-            detail = Words(f"第 {row} 行有引号没有配对", f"a quote opened in row {row} is never closed")
-            return FileRefused("F118", detail=detail)
-    return _long_cell(row, "", job.limits)
+            row += 1
+            if reader.line_num - lines <= 1:
+                return _long_cell(row, "", job.limits)
+    zh, en = (
+        f"第 {row} 行的引号没有配对，或引号内过长",
+        f"a quote opened in row {row} is never closed, or closed too late",
+    )
+    return FileRefused("F118", detail=Words(zh, en))
 
 
 def _check_cell_lengths(job: _Job, names: list[str]) -> None:

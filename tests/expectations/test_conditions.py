@@ -82,6 +82,8 @@ def unexpected(kind: str, rows: pl.DataFrame = ROWS, **arguments: Any) -> list[b
         (LENGTH, {"column": "text", "max_value": 1, "strict_max": True}, [True, True, False, False]),
         (BETWEEN, {"column": "whole", "min_value": 0.5}, [True, False, False, False]),
         (BETWEEN, {"column": "whole", "max_value": 0.5}, [False, True, True, False]),
+        (BETWEEN, {"column": "whole", "min_value": 0.5, "strict_min": True}, [True, False, False, False]),
+        (BETWEEN, {"column": "whole", "max_value": 0.5, "strict_max": True}, [False, True, True, False]),
         (BETWEEN, {"column": "whole", "max_value": 2**53}, [False, False, True, False]),
         (BETWEEN, {"column": "whole", "min_value": 0, "strict_min": True}, [True, False, False, False]),
         (BETWEEN, {"column": "amount", "min_value": 0}, [False, True, False, False]),

@@ -17,11 +17,17 @@ from great_expectations.core.id_dict import IDDict
 from great_expectations.exceptions import ExecutionEngineError, MetricResolutionError
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
+from great_expectations.expectations.registry import get_expectation_impl
+from great_expectations.expectations.row_conditions import Column
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expectations.engine.conditions import MAP_KINDS
+from expectations.engine import batch_data, metrics
+from expectations.engine.conditions import MAP_KINDS, unexpected_condition
 from expectations.engine.polars_engine import PolarsExecutionEngine, PolarsValidator, polars_validator
+
+# The pandas engine's way of searching warns about every pattern that has a group.
+pytestmark = pytest.mark.filterwarnings("ignore:This pattern is interpreted as a regular expression")
 
 SCHEMA = {
     "text": pl.String(),
@@ -137,7 +143,7 @@ def reports(validator: PolarsValidator, result_format: dict[str, Any]) -> dict[s
     return found
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(rows, suites())
 def test_every_report_equals_that_of_the_pandas_engine(records: list[dict[str, Any]], suite: ExpectationSuite) -> None:
     batch = pl.DataFrame(records, schema=SCHEMA)
@@ -152,7 +158,7 @@ NUMBERS = [None, -1, 0, 1, 2]
 pair_rows = st.lists(st.tuples(*[st.sampled_from(NUMBERS)] * 2, *[st.none() | st.sampled_from(DAYS)] * 2), max_size=12)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(
     pair_rows,
     st.sampled_from(["both_values_are_missing", "either_value_is_missing", "neither"]),
@@ -182,7 +188,7 @@ def test_pairs_equal_those_of_the_pandas_engine(
     assert [ours[key] for key in compared] == [theirs[key] for key in compared]
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=16, deadline=None, derandomize=True)
 @given(rows, suites(), st.sampled_from(["BOOLEAN_ONLY", "BASIC", "SUMMARY", "COMPLETE"]), st.booleans())
 def test_reports_with_index_columns_and_rows_equal_those_of_the_pandas_engine(
     records: list[dict[str, Any]], suite: ExpectationSuite, level: str, exclude: bool
@@ -193,7 +199,7 @@ def test_reports_with_index_columns_and_rows_equal_those_of_the_pandas_engine(
         "result_format": level,
         "partial_unexpected_count": 3,
         "unexpected_index_column_names": ["key", "whole"],
-        "exclude_unexpected_values": exclude and not batch.is_empty(),
+        "exclude_unexpected_values": exclude and level == "COMPLETE",
         "include_unexpected_rows": level != "BOOLEAN_ONLY",
     }
     ours = reports(polars_validator(batch, suite), dict(asked))
@@ -244,11 +250,11 @@ def test_complete_names_every_failing_row_not_twenty() -> None:
     asked = {"result_format": "COMPLETE", "unexpected_index_column_names": ["key"]}
     report = reports(polars_validator(MANY.lazy(), MANY_SUITE), asked)["expect_column_values_to_be_between"]
     assert report["unexpected_index_list"] == [{"value": place, "key": f"K{place}"} for place in range(500)]
+    # The library itself stops at 200 for the list of bare values, on every engine.
+    assert report["unexpected_list"] == list(range(200))
 
 
 def test_the_index_query_is_a_filter_that_finds_the_rows() -> None:
-    from expectations.engine.conditions import unexpected_condition
-
     validator = polars_validator(MANY.lazy(), MANY_SUITE)
     result = validator.validate(catch_exceptions=False, result_format={"result_format": "COMPLETE"})
     (between,) = [
@@ -259,36 +265,56 @@ def test_the_index_query_is_a_filter_that_finds_the_rows() -> None:
     assert found["value"].to_list() == list(range(500))
 
 
+COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
 def test_one_bundle_is_one_collect() -> None:
     validator = polars_validator(MANY.lazy(), MANY_SUITE)
-    counts_only = {"result_format": "BASIC", "partial_unexpected_count": 0}
-    reports(validator, counts_only)
+    reports(validator, COUNTS_ONLY)
     assert validator.polars_engine.collects == 1
 
 
 def test_listing_rows_costs_one_collect_more_and_none_when_the_candidates_are_known() -> None:
-    complete = {"result_format": "COMPLETE"}
-    validator = polars_validator(MANY.lazy(), MANY_SUITE)
+    row_suite = ExpectationSuite(
+        name="rows", expectations=[each for each in MANY_SUITE.expectations if "Unique" not in type(each).__name__]
+    )
+    complete = {"result_format": "COMPLETE", "unexpected_index_column_names": ["key"]}
+    validator = polars_validator(MANY.lazy(), row_suite)
     first = reports(validator, complete)
     assert validator.polars_engine.collects == 2
 
-    candidates = MANY.head(600)
-    knowing = polars_validator(MANY.lazy(), MANY_SUITE, candidates)
-    second = reports(knowing, complete | {"unexpected_index_column_names": ["key"]})
+    knowing = polars_validator(MANY.lazy(), row_suite, MANY.head(600))
+    assert reports(knowing, complete) == first
     assert knowing.polars_engine.collects == 1
-    for kind, report in second.items():
-        assert report["success"] == first[kind]["success"]
-        assert report.get("unexpected_list") == first[kind].get("unexpected_list")
-    assert len(second["expect_column_values_to_be_between"]["unexpected_index_list"]) == 500
+
+
+def test_known_candidates_have_no_place_in_the_batch() -> None:
+    """Without index columns there is nothing true to list: the candidates do not tell where they stood."""
+    knowing = polars_validator(MANY.lazy(), MANY_SUITE, MANY.head(600))
+    report = reports(knowing, {"result_format": "COMPLETE"})["expect_column_values_to_be_between"]
+    assert report["unexpected_count"] == 500
+    assert "unexpected_index_list" not in report
 
 
 def test_repetitions_are_confirmed_on_the_values_in_one_collect_more() -> None:
     repeated = pl.concat([MANY, MANY.head(3)])
     suite = ExpectationSuite(name="unique", expectations=[gxe.ExpectColumnValuesToBeUnique(column="key")])
     validator = polars_validator(repeated.lazy(), suite)
-    (report,) = reports(validator, {"result_format": "BASIC", "partial_unexpected_count": 0}).values()
+    (report,) = reports(validator, COUNTS_ONLY).values()
     assert report["unexpected_count"] == 6
     assert validator.polars_engine.collects == 2
+
+
+def test_equal_hashes_of_different_values_are_no_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+    def weak_hash(columns: Sequence[str]) -> pl.Expr:
+        return pl.col(columns[0]).str.len_bytes()
+
+    monkeypatch.setattr(batch_data, "key_hash", weak_hash)
+    monkeypatch.setattr(metrics, "key_hash", weak_hash)
+    batch = pl.DataFrame({"key": ["aa", "bb", "c", "aa", None, None]})
+    suite = ExpectationSuite(name="unique", expectations=[gxe.ExpectColumnValuesToBeUnique(column="key")])
+    (report,) = reports(polars_validator(batch, suite), {"result_format": "COMPLETE"}).values()
+    assert (report["unexpected_count"], report["unexpected_index_list"]) == (2, [0, 3])
 
 
 def test_two_sets_on_one_column_keep_their_own_rows() -> None:
@@ -308,9 +334,7 @@ def test_two_sets_on_one_column_keep_their_own_rows() -> None:
 
 
 def test_a_row_condition_is_refused_by_name() -> None:
-    expectation = gxe.ExpectColumnValuesToNotBeNull(
-        column="key", row_condition='col("value") > 5', condition_parser="great_expectations"
-    )
+    expectation = gxe.ExpectColumnValuesToNotBeNull(column="key", row_condition=Column("value") > 5)
     suite = ExpectationSuite(name="conditional", expectations=[expectation])
     with pytest.raises(MetricResolutionError, match="takes no row_condition: filter the lazy frame"):
         reports(polars_validator(MANY.lazy(), suite), {"result_format": "BASIC"})
@@ -332,6 +356,4 @@ def test_frames_are_taken_and_nothing_else() -> None:
 
 
 def test_the_library_has_every_kind_the_conditions_know() -> None:
-    from great_expectations.expectations.registry import get_expectation_impl
-
     assert all(get_expectation_impl(kind).expectation_type == kind for kind in MAP_KINDS)
