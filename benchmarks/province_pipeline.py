@@ -28,15 +28,15 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 
 def main(folder: Path, home: Path) -> None:
     """Land to release on the files of ``folder``, in a new home."""
-    import tasks.ingest  # noqa: PLC0415 - imports are timed
-    from tasks.aggregate import aggregate  # noqa: PLC0415
-    from tasks.audit import audit  # noqa: PLC0415
-    from tasks.land import delivery_of  # noqa: PLC0415
-    from tasks.night import due_periods  # noqa: PLC0415
-    from tasks.release import release  # noqa: PLC0415
-    from tasks.score import score  # noqa: PLC0415
-    from tasks.workspace import open_workspace  # noqa: PLC0415
-    from warehouse.settings import Settings  # noqa: PLC0415
+    import tasks.ingest
+    from tasks.aggregate import aggregate
+    from tasks.audit import audit
+    from tasks.land import delivery_of
+    from tasks.night import due_periods
+    from tasks.release import release
+    from tasks.score import score
+    from tasks.workspace import open_workspace
+    from warehouse.settings import Settings
 
     shutil.rmtree(home, ignore_errors=True)
     seconds: dict[str, float] = {}
@@ -60,7 +60,9 @@ def main(folder: Path, home: Path) -> None:
         with _timed(seconds, "read"):
             ready, _ = tasks.ingest.read_files(workspace, taken)
         answers = [
-            answer for wave in tasks.ingest.waves(ready) for answer in tasks.ingest.check_and_load_files(workspace, wave)
+            answer
+            for wave in tasks.ingest.waves(ready)
+            for answer in tasks.ingest.check_and_load_files(workspace, wave)
         ]
     for _, scheme, snapshot in due_periods(workspace):
         with _timed(seconds, "aggregate"):

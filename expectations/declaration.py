@@ -20,7 +20,7 @@ Severity = Literal["critical", "warning"]
 class ColumnType(StrEnum):
     """How the text of a cell becomes a value (INPUT.md 4.2)."""
 
-    NAME = "name"  # free text: trimmed, never NFKC-folded, never taken for a missing word when required
+    NAME = "name"  # free text: trimmed, never NFKC-folded
     IDENTIFIER = "identifier"  # code-like text: trimmed and NFKC-folded
     CODE = "code"  # one of a closed list; Chinese aliases are translated
     INTEGER = "integer"
@@ -115,12 +115,8 @@ class Expectation:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns the expectation looks at, the first being the one an error is reported on."""
-        found: list[str] = []
-        for key in ("column", "column_A", "column_B"):
-            if key in self.arguments:
-                found.append(str(self.arguments[key]))
-        found.extend(str(name) for name in self.arguments.get("column_list", ()))
-        return tuple(found)
+        single = [self.arguments[key] for key in ("column", "column_A", "column_B") if key in self.arguments]
+        return tuple(str(name) for name in (*single, *self.arguments.get("column_list", ())))
 
 
 @dataclass(frozen=True)

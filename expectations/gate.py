@@ -77,7 +77,7 @@ def validate(
             column is absent, or has a type that cannot be compared as asked.
     """
     # Importing the run imports Great Expectations, which takes seconds that a reader of results need not wait.
-    from expectations.engine.run import SuiteRun  # noqa: PLC0415
+    from expectations.engine.run import SuiteRun
 
     run = SuiteRun(rows, expectations, suite_name=suite_name, candidates=candidates)
     counts = run.counts()

@@ -134,13 +134,14 @@ def _facts(workspace: Workspace, snapshot: Snapshot, period_id: str | None) -> p
     """
     rows = _rows(workspace, snapshot, "performance_fact", period_id or "-")
     ordered = rows.sort("as_of", "source_org_id", descending=[True, False])
-    return ordered.unique(["indicator_id", "org_id"], keep="first", maintain_order=True).select(
-        "indicator_id", "org_id", "value"
-    ).collect()
+    return (
+        ordered.unique(["indicator_id", "org_id"], keep="first", maintain_order=True)
+        .select("indicator_id", "org_id", "value")
+        .collect()
+    )
 
 
 def _in_force(rows: pl.DataFrame, key: list[str], end: date) -> pl.DataFrame:
     """The version of each subject in force on the last day of the period, or the last one before."""
     begun = rows.filter(pl.col("valid_from") < end)
     return begun.sort("valid_from", descending=True).unique(key, keep="first", maintain_order=True).sort(key)
-

@@ -51,7 +51,7 @@ def audit(results: Mapping[str, pl.DataFrame]) -> Audit:
 
 
 def _audit_table(declared: ResultTable, frame: pl.DataFrame) -> tuple[int, list[AuditFinding]]:
-    from expectations.gate import validate  # noqa: PLC0415 - Great Expectations takes seconds to import
+    from expectations.gate import validate
 
     filled = tuple(column.name for column in declared.columns if not column.nullable)
     expectations = result_expectations(declared.schema, declared.key, filled)

@@ -262,14 +262,16 @@ def _judge(
     suite = pl.concat([suite_lines, void_lines]).join(own, on=["_index", "column"], how="anti")
     values = _delivered_values(suite, rows)
     references = reference_problems(upserts, file.dataset, file.known, checks_of(file.dataset))
-    references = references.join(pl.concat([own, suite.select("_index", "column")]).unique(), on=["_index", "column"], how="anti")
+    references = references.join(
+        pl.concat([own, suite.select("_index", "column")]).unique(), on=["_index", "column"], how="anti"
+    )
     return problem_lines([normalized.problems, values, references]), gate
 
 
 def _run_suite(
     candidates: pl.DataFrame, staged: Sequence[StagedRows], dataset: Dataset, *, void: bool
 ) -> tuple[pl.DataFrame, tuple[tuple[str, int, int], ...]]:
-    from expectations.gate import validate  # noqa: PLC0415 - Great Expectations takes seconds to import
+    from expectations.gate import validate
 
     expectations = row_expectations(dataset, void=void)
     absent = [pl.lit(0, pl.UInt32).alias("_index"), pl.lit(None, pl.String).alias("_cell_problems")]

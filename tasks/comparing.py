@@ -11,7 +11,13 @@ from expectations.declaration import Dataset
 from tasks.check import business_key
 from warehouse.current_view import content_columns, resolve, standing_rows
 
-LINE = {"_sheet": pl.String(), "_row": pl.Int32(), "code": pl.String(), "value": pl.String(), "business_key": pl.String()}
+LINE = {
+    "_sheet": pl.String(),
+    "_row": pl.Int32(),
+    "code": pl.String(),
+    "value": pl.String(),
+    "business_key": pl.String(),
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,9 @@ def compare(
     rows = accepted.join(known.lazy().select(key).unique(), on=key, how="semi", nulls_equal=True).collect()
     judged = _judge(rows, known, dataset, submitter, file_version)
     left_out = judged.filter(pl.col("_stored").not_()).select("_sheet", "_row")
-    lines = judged.filter(pl.col("code").is_not_null()).select("_sheet", "_row", "code", "value", business_key=business_key(dataset))
+    lines = judged.filter(pl.col("code").is_not_null()).select(
+        "_sheet", "_row", "code", "value", business_key=business_key(dataset)
+    )
     return Comparison(
         left_out,
         judged.filter(pl.col("_same")).height,

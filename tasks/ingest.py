@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,6 @@ from threading import Thread
 from typing import Any
 
 import polars as pl
-from sqlalchemy import RowMapping
 
 from expectations.datasets import DATASETS
 from tasks.check import FileToCheck, Stamp, check
@@ -21,8 +20,8 @@ from tasks.load import Answer, CheckedFile, FileFacts, answer_of, conclude, hand
 from tasks.normalizing.cell_rules import Options
 from tasks.pseudonyms import Pseudonyms, assessment_year, key_of_year
 from tasks.read import ReadResult, read
-from tasks.receipts import FileProblem, write_receipt
 from tasks.reading.errors import FileRefused
+from tasks.receipts import FileProblem, write_receipt
 from tasks.workspace import Workspace
 from warehouse.crash_points import crash_point
 from warehouse.ledger import (
@@ -30,6 +29,7 @@ from warehouse.ledger import (
     Claim,
     claim,
     closed_periods,
+    is_decided,
     is_same_delivery,
     record_delivery,
     unfinished_files,
@@ -68,8 +68,8 @@ def import_ahead() -> Thread:
     """Import Great Expectations beside the landing of files; it takes seconds."""
 
     def work() -> None:
-        import expectations.engine.polars_engine  # noqa: F401, PLC0415 - imported for its effect
-        import expectations.suites  # noqa: F401, PLC0415
+        import expectations.engine.polars_engine
+        import expectations.suites  # noqa: F401
 
     thread = Thread(target=work, name="import Great Expectations", daemon=True)
     thread.start()
@@ -108,17 +108,8 @@ def _hand_over_leftovers(workspace: Workspace) -> None:
     """Receipts of decided files that were never moved into the outbox."""
     for folder in sorted(workspace.settings.staging.glob("*")):
         document = folder / "out" / "receipt.json"
-        known = claim_state(workspace, folder.name)
-        if known is not None and known["decided_at"] is not None and document.exists():
+        if document.exists() and is_decided(workspace.engine, folder.name):
             hand_over(workspace, folder, json.loads(document.read_text(encoding="utf-8")))
-
-
-def claim_state(workspace: Workspace, sha256: str) -> RowMapping | None:
-    """The ledger row of a content, or None."""
-    from warehouse.ledger import file_by_prefix  # noqa: PLC0415 - only needed for leftovers
-
-    found = [row for row in file_by_prefix(workspace.engine, sha256) if row["sha256"] == sha256]
-    return found[0] if found else None
 
 
 def take_files(
@@ -139,7 +130,9 @@ def _take_one(workspace: Workspace, delivery: Delivery, taken: list[Taken], answ
         landed = land(delivery, workspace.settings.landing, workspace.limits)
     except FileRefused as error:
         refusal = error
-        landed = LandedFile(_hash_of(delivery.path), delivery.path, delivery.size, delivery.name, delivery.submitter_org_id)
+        landed = LandedFile(
+            _hash_of(delivery.path), delivery.path, delivery.size, delivery.name, delivery.submitter_org_id
+        )
     crash_point("landed")
     arrival = Arrival(
         landed.sha256, landed.name, landed.submitter_org_id or "", delivery.path.stat().st_mtime_ns, landed.size,
@@ -148,7 +141,7 @@ def _take_one(workspace: Workspace, delivery: Delivery, taken: list[Taken], answ
     held = claim(workspace.engine, arrival, workspace.settings.lease_seconds)
     crash_point("claimed")
     if not isinstance(held, Claim):
-        answers.append(_known(workspace, arrival, held))
+        answers.append(_known(workspace, arrival, dict(held)))
         _clear(workspace, delivery.path)
         return
     if refusal is not None:
@@ -177,7 +170,7 @@ def _take(
     taken.append(Taken(facts, held, identity, landed.path, delivered, is_released))
 
 
-def _known(workspace: Workspace, arrival: Arrival, row: RowMapping) -> Answer:
+def _known(workspace: Workspace, arrival: Arrival, row: Mapping[str, Any]) -> Answer:
     """Answer content that was decided before: the same delivery again, or a duplicate."""
     first = json.loads(row["receipt"]) if row["receipt"] else {}
     if is_same_delivery(workspace.engine, arrival):

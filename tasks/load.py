@@ -37,7 +37,6 @@ from tasks.receipts import (
 )
 from tasks.workspace import Workspace
 from warehouse.crash_points import crash_point
-from warehouse.current_view import current_rows
 from warehouse.lake import StagedPart
 from warehouse.ledger import Claim, finish, loaded_files, save_periods, stage
 from warehouse.settings import Settings

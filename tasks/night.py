@@ -91,9 +91,9 @@ def ingest(
 
 def due_periods(workspace: Workspace) -> list[tuple[Mapping[str, Any], Scheme, Snapshot]]:
     """Periods to score: cutoff passed, not delivered as history, and inputs other than at the last scoring."""
-    due = []
+    due: list[tuple[Mapping[str, Any], Scheme, Snapshot]] = []
     for period in periods(workspace.engine):
-        if period["cutoff_at"] > workspace.moment() or _is_history(workspace, period):
+        if period["cutoff_at"] > workspace.moment() or _is_history(period):
             continue
         scheme = scheme_for(workspace.settings, period)
         snapshot = take_snapshot(workspace, period, scheme)
@@ -102,9 +102,8 @@ def due_periods(workspace: Workspace) -> list[tuple[Mapping[str, Any], Scheme, S
     return due
 
 
-def _is_history(workspace: Workspace, period: Mapping[str, Any]) -> bool:
+def _is_history(period: Mapping[str, Any]) -> bool:
     """Delivered as published, never scored here: it serves as a baseline only."""
-    del workspace
     return period["status"] == "published" and period["checked_input_hash"] is None
 
 

@@ -142,9 +142,7 @@ def plain_rows(source: Source, dataset: Dataset, pseudonyms: pl.DataFrame | None
         rows = rows.join(pseudonyms.lazy(), left_on=token.name, right_on="token", how="left")
     upsert = pl.col("record_op").fill_null("upsert") == "upsert" if _has(source, "record_op") else pl.lit(value=True)
     whole = ~pl.col("_surplus") & ((pl.col("_cells") >= 0) | pl.lit(not source.delimited))
-    return rows.select(
-        *POSITION, *_plain_values(source, dataset, token), (~doubt & whole & upsert).alias("_plain")
-    )
+    return rows.select(*POSITION, *_plain_values(source, dataset, token), (~doubt & whole & upsert).alias("_plain"))
 
 
 FIRST_NOT_DATA = rf"^[\s{INVISIBLE}]*({'|'.join(sorted({word[0] for word in (*TOTAL_WORDS, *FOOTER_WORDS)}))})"
@@ -269,4 +267,3 @@ def _frame(parts: Sequence[pl.DataFrame], schema: Mapping[str, pl.DataType]) -> 
 def _joined_codes(data: pl.DataFrame, problems: pl.DataFrame) -> pl.Series:
     codes = problems.group_by("_index").agg(pl.col("code").sort().str.join(","))
     return data.select("_index").join(codes, on="_index", how="left", maintain_order="left")["code"]
-

@@ -34,7 +34,9 @@ class Pseudonyms:
     def table(self, distinct: pl.Series) -> pl.DataFrame:
         """``token`` and ``pseudonym`` of each distinct token."""
         hashed = [self._one(token) for token in distinct.to_list()]
-        return pl.DataFrame({"token": distinct, "pseudonym": hashed}, schema={"token": pl.String, "pseudonym": pl.String})
+        return pl.DataFrame(
+            {"token": distinct, "pseudonym": hashed}, schema={"token": pl.String, "pseudonym": pl.String}
+        )
 
     def _one(self, token: str) -> str:
         digest = hmac.digest(self.key, token.encode(), "sha256")
@@ -74,7 +76,9 @@ def _make_key(path: Path) -> None:
 
 def _read_key(path: Path) -> bytes:
     if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path}: 口令密钥文件可被他人读取，请执行 chmod 600 / other users can read it, run chmod 600")
+        raise PermissionError(
+            f"{path}: 口令密钥文件可被他人读取，请执行 chmod 600 / other users can read it, run chmod 600"
+        )
     text = path.read_text(encoding="ascii").strip()
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise ValueError(f"{path}: 不是有效的密钥文件 / not a key file")

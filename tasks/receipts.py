@@ -197,13 +197,29 @@ def _filled(template: str) -> pl.Expr:
 def write_errors(path: Path, lines: pl.DataFrame, facts: Mapping[str, Any], language: Language) -> None:
     """Write errors.csv: UTF-8 with BOM, safe to open in a spreadsheet program."""
     told = with_messages(lines, language).with_row_index("number", offset=1)
-    columns = (
-        pl.col("number").cast(pl.String), "severity", "code", pl.lit(facts["name"]), "sheet", pl.col("row").cast(pl.String),
-        "letter", pl.coalesce("title", "column"), pl.col("value").str.slice(0, VALUE_CHARACTERS), "normalized", "message",
-        "remedy", "business_key", "outcome", pl.lit(facts.get("run_id") or ""), pl.lit(facts["sha256"]),
-        pl.concat_str(pl.lit(facts.get("dataset") or "-"), pl.lit("."), pl.coalesce("column", pl.lit("file")), pl.lit("."), "code"),
-    )  # fmt: skip
-    table = told.select(expr.alias(name) if isinstance(expr, pl.Expr) else pl.col(expr).alias(name) for name, expr in zip(ERRORS_HEADER, columns, strict=True))
+    rule = pl.concat_str(
+        pl.lit(facts.get("dataset") or "-"), pl.lit("."), pl.coalesce("column", pl.lit("file")), pl.lit("."), "code"
+    )
+    columns: tuple[pl.Expr, ...] = (
+        pl.col("number").cast(pl.String),
+        pl.col("severity"),
+        pl.col("code"),
+        pl.lit(facts["name"]),
+        pl.col("sheet"),
+        pl.col("row").cast(pl.String),
+        pl.col("letter"),
+        pl.coalesce("title", "column"),
+        pl.col("value").str.slice(0, VALUE_CHARACTERS),
+        pl.col("normalized"),
+        pl.col("message"),
+        pl.col("remedy"),
+        pl.col("business_key"),
+        pl.col("outcome"),
+        pl.lit(facts.get("run_id") or ""),
+        pl.lit(facts["sha256"]),
+        rule,
+    )
+    table = told.select(column.alias(name) for name, column in zip(ERRORS_HEADER, columns, strict=True))
     safe = table.with_columns(formula_safe(pl.col(name)).alias(name) for name in table.columns)
     write_atomically(path, safe.write_csv(include_bom=True).encode())
 
@@ -213,7 +229,9 @@ def formula_safe(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.contains(r"^[=+\-@\t\r]")).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
 
 
-def write_fix_workbook(path: Path, text: pl.LazyFrame, checked: Checked, lines: pl.DataFrame, language: Language) -> int:
+def write_fix_workbook(
+    path: Path, text: pl.LazyFrame, checked: Checked, lines: pl.DataFrame, language: Language
+) -> int:
     """Write fix.xlsx: the rejected rows under their own headers, faulty cells coloured; returns how many.
 
     Cells are written as text, so nothing becomes a formula; two added columns say code and reason and
@@ -249,7 +267,9 @@ def write_fix_workbook(path: Path, text: pl.LazyFrame, checked: Checked, lines: 
     return written
 
 
-def _physical_rows(text: pl.LazyFrame, checked: Checked, sheet: str, positions: Sequence[str], at_most: int) -> pl.DataFrame:
+def _physical_rows(
+    text: pl.LazyFrame, checked: Checked, sheet: str, positions: Sequence[str], at_most: int
+) -> pl.DataFrame:
     wanted = checked.rejected.filter(pl.col("_sheet") == sheet)["_index"].sort().head(max(at_most, 0))
     rows = text.with_row_index("_index").filter(pl.col("_index").is_in(wanted.implode()))
     return rows.select("_row", *positions).collect(engine="streaming")

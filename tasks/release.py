@@ -80,9 +80,7 @@ def _may_publish(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> bo
     return not is_published or snapshot.period["status"] == "reopened"
 
 
-def _draft(
-    workspace: Workspace, snapshot: Snapshot, scheme: Scheme, scored: Scored, audited: Audit
-) -> str:
+def _draft(workspace: Workspace, snapshot: Snapshot, scheme: Scheme, scored: Scored, audited: Audit) -> str:
     facts = {
         "inputs": snapshot.inputs(),
         "delta_versions": dict(snapshot.versions),
@@ -159,4 +157,3 @@ def _snapshot_of(workspace: Workspace, manifest: Mapping[str, Any]) -> Snapshot:
     moment = manifest.get("late_counted_until")
     counted = datetime.fromisoformat(moment) if moment else None
     return Snapshot({**period, "late_counted_until": counted}, files, manifest["delta_versions"])
-

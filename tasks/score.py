@@ -103,7 +103,7 @@ def _no_anchors() -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _model_facts(model: Any) -> dict[str, Any]:  # noqa: ANN401 - the fitted model, read for its estimates only
+def _model_facts(model: Any) -> dict[str, Any]:
     """What a manifest and an explanation say of a fit; never a voter."""
     rounded = {name: round(float(getattr(model, name)), 6) for name in ("vs", "vd", "v")}
     return {

@@ -9,7 +9,6 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import Engine
 
 from expectations.catalogue import Language
 from expectations.datasets import DATASETS
@@ -17,7 +16,7 @@ from expectations.declaration import Dataset
 from tasks.checking.references import Known
 from tasks.reading.limits import Limits
 from warehouse.current_view import current_rows
-from warehouse.database import migrate, writing_engine
+from warehouse.database import Engine, migrate, writing_engine
 from warehouse.lake import Lake
 from warehouse.ledger import loaded_files
 from warehouse.owners import utc_now

@@ -12,6 +12,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
+__all__ = ["Engine", "migrate", "reading_engine", "schema_versions", "writing_engine"]
+
 BUSY_MILLISECONDS = 30_000
 
 
@@ -39,13 +41,13 @@ def reading_engine(url: str) -> Engine:
     return engine
 
 
-def _sqlite_for_writing(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection
+def _sqlite_for_writing(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # SQLAlchemy's begin event starts transactions, not the driver
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MILLISECONDS}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _sqlite_for_reading(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection
+def _sqlite_for_reading(connection: Any, _record: object) -> None:
     for pragma in ("query_only=ON", f"busy_timeout={BUSY_MILLISECONDS}"):
         connection.execute(f"PRAGMA {pragma}")
 

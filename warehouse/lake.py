@@ -14,7 +14,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import Field, PrimitiveType, Schema
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from expectations.datasets import dataset as declared
 from expectations.derived.delta_schema import delta_fields
@@ -64,7 +64,9 @@ class Lake:
         if not parts:
             return int(table.version())
         folder = self.folder / dataset
-        actions = [self._link(folder, sha256, number, part, dataset) for number, part in enumerate(parts)]
+        actions: list[AddAction | RemoveAction] = [
+            self._link(folder, sha256, number, part, dataset) for number, part in enumerate(parts)
+        ]
         _sync_folder(folder)
         crash_point("linked")
         key = declared(dataset).partition_by

@@ -72,11 +72,19 @@ class LoadedFile:
     rows_overlapping: int
 
 
-def claim(engine: Engine, arrival: Arrival, lease_seconds: int) -> Claim | RowMapping:
-    """Claim a file's content, or return its ledger row when it was decided before.
+def claim(
+    engine: Engine, arrival: Arrival, lease_seconds: int, *, take_over: bool = False
+) -> Claim | RowMapping:
+    """Claim a file's content, or return its ledger row when it was decided before or is in hand here.
 
     A claim whose lease ran out or whose process died is taken over with a higher fencing number. A
     held file that was released by ``accept`` can be claimed again.
+
+    Args:
+        engine: the warehouse.
+        arrival: the delivery.
+        lease_seconds: how long the claim stands.
+        take_over: also take over a claim of this very process: a run here failed and left it.
 
     Raises:
         OvertakenError: another living run is processing the same content.
@@ -98,8 +106,11 @@ def claim(engine: Engine, arrival: Arrival, lease_seconds: int) -> Claim | RowMa
         released = known["state"] == "held" and known["accepted_reason"] is not None
         if known["state"] in FINAL_STATES and not released:
             return known
+        mine = known["owner"] == lease["owner"]
+        if mine and not released and not take_over:
+            return known
         alive = as_utc(known["lease_until"]) > now and not is_dead(known["owner"])
-        if alive and known["owner"] != lease["owner"]:
+        if alive and not mine:
             raise OvertakenError(known["owner"])
         state = "claimed" if released else known["state"]
         fence = int(known["fence"]) + 1
@@ -107,6 +118,21 @@ def claim(engine: Engine, arrival: Arrival, lease_seconds: int) -> Claim | RowMa
             update(ingest_file).where(ingest_file.c.sha256 == arrival.sha256).values(fence=fence, state=state, **lease)
         )
         return Claim(arrival.sha256, fence, as_utc(known["claimed_at"]), state)
+
+
+def claim_of(row: RowMapping) -> Claim:
+    """The claim a ledger row stands for."""
+    return Claim(row["sha256"], int(row["fence"]), as_utc(row["claimed_at"]), row["state"])
+
+
+def give_up(engine: Engine, sha256: str) -> None:
+    """Leave an undecided file to whoever delivers its content again."""
+    with engine.begin() as connection:
+        connection.execute(
+            update(ingest_file)
+            .where(ingest_file.c.sha256 == sha256, ingest_file.c.state.not_in(FINAL_STATES))
+            .values(owner="-", lease_until=utc_now())
+        )
 
 
 def _file(connection: Connection, sha256: str) -> RowMapping | None:
@@ -134,6 +160,13 @@ def is_same_delivery(engine: Engine, arrival: Arrival) -> bool:
             )
         ).first()
     return found is not None
+
+
+def is_decided(engine: Engine, sha256: str) -> bool:
+    """Whether a content was loaded, held or refused."""
+    with engine.connect() as connection:
+        row = _file(connection, sha256)
+    return row is not None and row["decided_at"] is not None
 
 
 def record_delivery(engine: Engine, arrival: Arrival) -> None:
@@ -243,9 +276,11 @@ def unfinished_files(engine: Engine) -> Sequence[RowMapping]:
 
 def closed_periods(engine: Engine) -> tuple[str, ...]:
     """Periods whose rows are late from now on: published and not reopened, or frozen once a release exists."""
-    published = select(release_pointer.c.period_id).join(
-        program_period, program_period.c.period_id == release_pointer.c.period_id
-    ).where(program_period.c.status != "reopened")
+    published = (
+        select(release_pointer.c.period_id)
+        .join(program_period, program_period.c.period_id == release_pointer.c.period_id)
+        .where(program_period.c.status != "reopened")
+    )
     frozen = select(program_period.c.period_id).where(
         program_period.c.status == "frozen",
         program_period.c.period_id.in_(select(release.c.period_id)),
@@ -272,9 +307,7 @@ def file_by_prefix(engine: Engine, prefix: str) -> Sequence[RowMapping]:
 def problems_of(engine: Engine, sha256: str | None = None) -> pl.DataFrame:
     """Stored problems, of one file or of all, with the file's name and submitter."""
     query = (
-        select(
-            ingest_file.c.name.label("file"), ingest_file.c.submitter_org_id, ingest_file.c.dataset, ingest_problem
-        )
+        select(ingest_file.c.name.label("file"), ingest_file.c.submitter_org_id, ingest_file.c.dataset, ingest_problem)
         .join_from(ingest_problem, ingest_file)
         .order_by(ingest_problem.c.problem_id)
     )

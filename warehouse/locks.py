@@ -39,7 +39,12 @@ def hold_lock(engine: Engine, name: str, lease_seconds: int, run_id: str | None 
 
 def _take(engine: Engine, name: str, lease_seconds: int, run_id: str | None) -> int:
     now = utc_now()
-    mine = {"owner": this_process(), "run_id": run_id, "since": now, "lease_until": now + timedelta(seconds=lease_seconds)}
+    mine = {
+        "owner": this_process(),
+        "run_id": run_id,
+        "since": now,
+        "lease_until": now + timedelta(seconds=lease_seconds),
+    }
     with engine.begin() as connection:
         held = connection.execute(select(lock).where(lock.c.name == name)).mappings().first()
         if held is None:

@@ -242,7 +242,7 @@ def published_departments(engine: Engine, release_id: str, rule: MinimumCell) ->
     figures = ("score_shrunken", "score_raw_mean", "ci_low", "ci_high")
     rows = read_results(engine, release_id, table.name).with_columns(is_suppressed=rule.too_small())
     shown = pl.when(~pl.col("is_suppressed"))
-    rows = rows.with_columns(shown.then(pl.col("rank")).alias("rank"), shown.then(pl.col("component")).alias("component"))
+    rows = rows.with_columns(shown.then(pl.col(name)).alias(name) for name in ("rank", "component"))
     return rows.with_columns(
         pl.col("rank").rank("min").over("peer_group", "component").cast(pl.Int64),
         *(shown.then(rounded(table, name)).alias(name) for name in figures),
@@ -370,9 +370,7 @@ def _column(
 
 def _finished(rows: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:
     """The published columns, each number with its state."""
-    return rows.select(pl.col(column.name) for column in columns).with_columns(
-        _states(rows, columns)
-    )
+    return rows.select(pl.col(column.name) for column in columns).with_columns(_states(rows, columns))
 
 
 def _states(rows: pl.DataFrame, columns: Sequence[Column]) -> list[pl.Series]:

@@ -112,7 +112,9 @@ def mark_audited(engine: Engine, release_id: str) -> None:
     """A draft whose results passed the audit gate."""
     with engine.begin() as connection:
         changed = connection.execute(
-            update(release).where(release.c.release_id == release_id, release.c.state == "draft").values(state="audited")
+            update(release)
+            .where(release.c.release_id == release_id, release.c.state == "draft")
+            .values(state="audited")
         )
         if changed.rowcount != 1:
             raise ReleaseStateError(f"{release_id}: 只有草稿可以核验 / only a draft can be audited")
@@ -128,7 +130,9 @@ def sign(engine: Engine, release_id: str, person: str, reason: str | None = None
     with engine.begin() as connection:
         found = _release(connection, release_id)
         if found["state"] not in ("audited", "signed"):
-            raise ReleaseStateError(f"{release_id}: 状态为 {found['state']}，不能签发 / it is {found['state']}, not to be signed")
+            raise ReleaseStateError(
+                f"{release_id}: 状态不允许签发 / its state does not allow a signature"
+            )
         signed = _signers(connection, release_id)
         if person in signed:
             raise ReleaseStateError(f"{release_id}: {person} 已经签发 / {person} has already signed")
@@ -184,7 +188,8 @@ def publish(engine: Engine, release_id: str, people: int, by: str) -> None:
         ).scalar_one_or_none()
         if former is not None and status != "reopened":
             raise ReleaseStateError(
-                f"{release_id}: {period} 已发布 {former}，须先 reopen / {period} is published as {former}: reopen it first"
+                f"{release_id}: {period} 已发布 {former}，须先 reopen"
+                f" / {period} is published as {former}: reopen it first"
             )
         crash_point("publishing")
         if former is None:
@@ -199,7 +204,9 @@ def publish(engine: Engine, release_id: str, people: int, by: str) -> None:
         connection.execute(
             update(release).where(release.c.release_id == release_id).values(state="published", published_at=now)
         )
-        connection.execute(update(program_period).where(program_period.c.period_id == period).values(status="published"))
+        connection.execute(
+            update(program_period).where(program_period.c.period_id == period).values(status="published")
+        )
         _event(connection, release_id, "published", by, None, found["result_hash"])
 
 
@@ -239,7 +246,13 @@ def read_results(engine: Engine, release_id: str, table: str) -> pl.DataFrame:
     with engine.connect() as connection:
         rows = connection.execute(query).all()
     texts = {name: pl.String() if isinstance(dtype, pl.Decimal) else dtype for name, dtype in declared.schema.items()}
-    cells = [tuple(str(value) if texts[name] == pl.String() and value is not None else value for name, value in zip(texts, row, strict=True)) for row in rows]
+    cells = [
+        tuple(
+            str(value) if texts[name] == pl.String() and value is not None else value
+            for name, value in zip(texts, row, strict=True)
+        )
+        for row in rows
+    ]
     return declared.conform(pl.DataFrame(cells, schema=texts, orient="row"))
 
 

@@ -5,6 +5,8 @@ No table holds a row about a rater: ratings live in the lake only.
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 from sqlalchemy import (
     BigInteger,
@@ -177,7 +179,7 @@ release_event = Table(
 )
 
 
-def _sql_type(dtype: pl.DataType) -> TypeEngine[object]:
+def _sql_type(dtype: pl.DataType) -> TypeEngine[Any]:
     if dtype == pl.String():
         return Text()
     if dtype == pl.Float64():

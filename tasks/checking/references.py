@@ -102,9 +102,7 @@ def _in_force(day: date | pl.Expr) -> pl.Expr:
     return (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day))
 
 
-def reference_problems(
-    rows: pl.DataFrame, dataset: Dataset, known: Known, checks: Mapping[str, Check]
-) -> pl.DataFrame:
+def reference_problems(rows: pl.DataFrame, dataset: Dataset, known: Known, checks: Mapping[str, Check]) -> pl.DataFrame:
     """Every failed reference and check of rows that may have one, one line each (``PROBLEM_SCHEMA``)."""
     found: list[pl.DataFrame] = []
     for number, reference in enumerate(checked_references(dataset, known)):
@@ -143,7 +141,9 @@ def _failed(rows: pl.DataFrame, reference: Reference, target: pl.DataFrame) -> p
             {"valid_from": "_from", "valid_to": "_to"} | {name: f"_target_{name}" for name in targets}
         )
         joined = dated.join(table, left_on=columns, right_on=[f"_target_{name}" for name in targets], how="inner")
-        in_force = joined.filter((pl.col("_from") <= pl.col("_day")) & (pl.col("_to").is_null() | (pl.col("_to") > pl.col("_day"))))
+        in_force = joined.filter(
+            (pl.col("_from") <= pl.col("_day")) & (pl.col("_to").is_null() | (pl.col("_to") > pl.col("_day")))
+        )
         lines.append(_line(dated.join(in_force, on="_index", how="anti"), reference, reference.not_in_force_code))
     return pl.concat(lines)
 

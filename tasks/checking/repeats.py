@@ -18,7 +18,9 @@ def repeated_hashes(*parts: pl.Series) -> pl.Series:
     return ordered.filter((ordered == ordered.shift(1)).fill_null(value=False)).unique()
 
 
-def resolve_repeats(rows: pl.DataFrame, key: Sequence[str], content: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def resolve_repeats(
+    rows: pl.DataFrame, key: Sequence[str], content: Sequence[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Find repeated keys among valid rows.
 
     Args:

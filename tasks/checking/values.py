@@ -65,9 +65,10 @@ def span_of(distinct: Distinct, source: Source, dataset: Dataset) -> Span | None
         value = plain_value(column, pl.col("text"))
         if column.type is ColumnType.TIMESTAMP:
             value = value.dt.convert_time_zone(ZONE).dt.date()
-        known = pl.DataFrame({"text": texts}).filter(is_plain(column, pl.col("text"))).select(value).to_series().drop_nulls()
+        canonical = pl.DataFrame({"text": texts}).filter(is_plain(column, pl.col("text")))
+        known = canonical.select(value).to_series().drop_nulls().unique()
         if not known.is_empty():
-            days += [known.min(), known.max()]  # type: ignore[list-item] - a column of dates
+            days += known.sort().to_list()[:: max(known.len() - 1, 1)]
     return Span(min(days), max(days)) if days else None
 
 

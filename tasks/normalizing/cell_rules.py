@@ -194,7 +194,9 @@ def _ratio(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFram
     cells = cells.with_columns(value=pl.when(share.is_between(0, 1_000_000)).then(_micro(share)))
     as_percent = pl.col("scaled").is_between(1_000_000, 100_000_000) & (pl.col("divisor") == 1)
     number = pl.col("scaled").cast(pl.Float64) / 1_000_000
-    advice = pl.concat_str((number / 100).round(6).cast(pl.String), pl.lit(" 或 / or "), number.cast(pl.String), pl.lit("%"))
+    advice = pl.concat_str(
+        (number / 100).round(6).cast(pl.String), pl.lit(" 或 / or "), number.cast(pl.String), pl.lit("%")
+    )
     cells = _refuse(
         cells,
         (as_percent, "E205"),
@@ -245,9 +247,7 @@ def _date(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame
 
 def _refuse_date(cells: pl.DataFrame) -> pl.DataFrame:
     two_digits = pl.col("live").str.contains(r"^'?[0-9]{2}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}")
-    return _refuse(
-        cells, (two_digits, "E206"), (pl.col("parsed").is_not_null(), "E207"), (pl.lit(value=True), "E209")
-    )
+    return _refuse(cells, (two_digits, "E206"), (pl.col("parsed").is_not_null(), "E207"), (pl.lit(value=True), "E209"))
 
 
 def _timestamp(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -304,7 +304,8 @@ def _json(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame
     given = cells.get_column("live").drop_nulls().unique().to_list()
     valid = [text for text in given if _is_json(text)]
     return _refuse(
-        cells.with_columns(value=pl.when(pl.col("live").is_in(valid)).then(pl.col("live"))), (pl.lit(value=True), "E216")
+        cells.with_columns(value=pl.when(pl.col("live").is_in(valid)).then(pl.col("live"))),
+        (pl.lit(value=True), "E216"),
     )
 
 
@@ -335,7 +336,9 @@ def _identifier(column: Column, cells: pl.DataFrame, options: Options) -> pl.Dat
         live = live.str.replace(_DOCUMENT_NUMBER, "${1}〔${2}〕${3}号")
     damaged = live.str.contains(r"^[0-9](\.[0-9]+)?[eE]\+?[0-9]+$")
     clean = ~live.str.contains(_CONTROL) & ~damaged
-    cells = _refuse(cells.with_columns(value=pl.when(clean).then(live)), (damaged, "E203"), (pl.lit(value=True), "E219"))
+    cells = _refuse(
+        cells.with_columns(value=pl.when(clean).then(live)), (damaged, "E203"), (pl.lit(value=True), "E219")
+    )
     return _changed(cells, "I507", pl.col("value") != pl.col("live"))
 
 

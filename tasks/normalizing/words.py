@@ -23,7 +23,8 @@ TRUE_WORDS = ("是", "Y", "y", "yes", "Yes", "YES", "1", "true", "True", "TRUE",
 FALSE_WORDS = ("否", "N", "n", "no", "No", "NO", "0", "false", "False", "FALSE", "×")
 
 PERSONAL_HEADER = re.compile(
-    r"姓名|身份证|手机|电话|微信|openid|wechat|phone|mobile|idcard|(^|[^a-z])ip(地址|address)?([^a-z]|$)|^来自ip", re.IGNORECASE
+    r"姓名|身份证|手机|电话|微信|openid|wechat|phone|mobile|idcard|(^|[^a-z])ip(地址|address)?([^a-z]|$)|^来自ip",
+    re.IGNORECASE,
 )
 """Headers that announce personal data; a file with one is refused (INPUT.md 4.2 rule 14)."""
 

@@ -81,9 +81,9 @@ class ForkedNights:
 
 def serve(folder: Path) -> None:
     """Fork a child for every request on standard input and answer how it ended."""
-    import expectations.engine.polars_engine  # noqa: F401, PLC0415 - imported once, for every child
-    import expectations.suites  # noqa: F401, PLC0415
-    import tests.support.world  # noqa: F401, PLC0415
+    import expectations.engine.polars_engine
+    import expectations.suites  # noqa: F401
+    import tests.support.world  # noqa: F401
 
     for line in sys.stdin:
         request = json.loads(line)
@@ -120,8 +120,8 @@ def _become_night(request: Mapping[str, Any], report: Path) -> NoReturn:
 
 
 def _night(request: Mapping[str, Any], report: Path) -> int:
-    from tests.support.world import run_night  # noqa: PLC0415 - imported by the warm process
-    from warehouse.crash_points import VARIABLE  # noqa: PLC0415
+    from tests.support.world import run_night
+    from warehouse.crash_points import VARIABLE
 
     os.dup2(2, 1)  # standard output is for answers
     if request["crash_at"]:
@@ -142,7 +142,7 @@ def _night(request: Mapping[str, Any], report: Path) -> int:
 
 
 def _stop_reader() -> None:
-    import tasks.reading.child as child  # noqa: PLC0415
+    from tasks.reading import child
 
     with contextlib.suppress(OSError):
         child._server.stop()
@@ -150,7 +150,7 @@ def _stop_reader() -> None:
 
 def _count_points() -> Counter[str]:
     """Count every crash point passed in this process."""
-    import warehouse.crash_points as points  # noqa: PLC0415
+    import warehouse.crash_points as points
 
     passed: Counter[str] = Counter()
     original = points.crash_point
