@@ -27,6 +27,7 @@ from tasks.checking.references import (
     unknown_datasets,
 )
 from tasks.checking.registry import checks_of
+from tasks.checking.totals import total_lines
 from tasks.checking.repeats import key_hash, repeated_hashes, resolve_repeats
 from tasks.checking.values import Distinct, distinct_texts, doubtful_cells, span_of
 from tasks.normalize import (
@@ -160,7 +161,10 @@ def check(file: FileToCheck, folder: Path) -> Checked:
     identical, contradicting = resolve_repeats(
         valid, file.dataset.natural_key, [column.stored_name for column in file.dataset.all_columns]
     )
-    problems = problem_lines([problems, _repeat_lines(identical, "W311"), _repeat_lines(contradicting, "E231")])
+    totals = total_lines(normalized, [part.scan(file.dataset) for part in staged], file.dataset)
+    problems = problem_lines(
+        [problems, _repeat_lines(identical, "W311"), _repeat_lines(contradicting, "E231"), totals]
+    )
     out = pl.concat([identical["_index"], contradicting["_index"]])
     repaired = valid.filter(~pl.col("_index").is_in(out.implode())).drop("_cell_problems")
     return _result(file, source, staged, repaired, problems, normalized, identical.height, flags.height, gate)
@@ -325,6 +329,9 @@ def _result(
         problems = problems.with_columns(value=masked)
     key = business_key(file.dataset)
     keys = normalized.rows.select("_index", "_sheet", "_row", business_key=key)
+    if not normalized.totals.is_empty():
+        unnamed = normalized.totals.select("_index", "_sheet", "_row", business_key=pl.lit(None, pl.String))
+        keys = pl.concat([keys, unnamed])
     problems = problems.join(keys, on="_index", how="left").sort("_index", "order")
     periods: tuple[str, ...] = ()
     if file.dataset.partition_by:

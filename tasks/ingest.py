@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -15,8 +16,30 @@ import polars as pl
 
 from expectations.datasets import DATASETS
 from tasks.check import FileToCheck, Stamp, check
-from tasks.land import Delivery, Identity, LandedFile, check_declared_rows, identify, land, name_parts, parse_manifest
-from tasks.load import Answer, CheckedFile, FileFacts, answer_of, conclude, hand_over, load, notes_of, refuse
+from tasks.land import (
+    Delivery,
+    DeliveryChangedError,
+    Identity,
+    LandedFile,
+    check_declared_rows,
+    identify,
+    land,
+    name_parts,
+    parse_manifest,
+)
+from tasks.load import (
+    OUTPUTS,
+    Answer,
+    CheckedFile,
+    FileFacts,
+    answer_of,
+    conclude,
+    hand_over,
+    load,
+    notes_of,
+    refresh_periods,
+    refuse,
+)
 from tasks.normalizing.cell_rules import Options
 from tasks.pseudonyms import Pseudonyms, assessment_year, key_of_year
 from tasks.read import ReadResult, read
@@ -28,7 +51,10 @@ from warehouse.ledger import (
     Arrival,
     Claim,
     claim,
+    claim_of,
     closed_periods,
+    find_file,
+    give_up,
     is_decided,
     is_same_delivery,
     record_delivery,
@@ -41,8 +67,20 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
+class Repeat:
+    """The same bytes once more, delivered before they were decided."""
+
+    arrival: Arrival
+    delivered: Path
+
+
+@dataclass(frozen=True)
 class Taken:
-    """A file that was landed, claimed and recognised."""
+    """A file that was landed, claimed and recognised.
+
+    ``delivered`` is the file to take out of the inbox once it is answered; ``repeats`` are answered
+    after it.
+    """
 
     facts: FileFacts
     claim: Claim
@@ -50,6 +88,7 @@ class Taken:
     landed: Path
     delivered: Path | None
     is_released: bool = False
+    repeats: tuple[Repeat, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,45 +119,66 @@ def recover(workspace: Workspace) -> tuple[list[Taken], list[Answer]]:
     """Pick up what a dead run left: finish staged files, hand over receipts, take claimed files again."""
     taken: list[Taken] = []
     answers: list[Answer] = []
+    _clear_half_copies(workspace)
     for row in unfinished_files(workspace.engine):
-        path = _landed_path(workspace, row["sha256"])
-        if not path.exists():
+        folder = _staging(workspace, row["sha256"])
+        landed = _landed_again(workspace, dict(row))
+        if not landed.path.exists():  # it was being refused and is not kept: its next delivery is answered
+            give_up(workspace.engine, landed.sha256)
+            shutil.rmtree(folder, ignore_errors=True)
             continue
         arrival = Arrival(row["sha256"], row["name"], row["submitter_org_id"], 0, row["bytes"], row["manifest"])
-        held = claim(workspace.engine, arrival, workspace.settings.lease_seconds)
+        held = claim(workspace.engine, arrival, workspace.settings.lease_seconds, take_over=True)
         if not isinstance(held, Claim):
             continue
-        folder = _staging(workspace, held.sha256)
         if held.state == "staged" and (folder / "parts.json").exists():
             answers.append(conclude(workspace, held, folder, json.loads(row["receipt"])))
             continue
-        landed = LandedFile(
-            held.sha256, path, row["bytes"], row["name"], row["submitter_org_id"] or None, _encoded(row["manifest"])
-        )
         _take(workspace, landed, held, None, taken, answers, is_released=row["accepted_reason"] is not None)
     _hand_over_leftovers(workspace)
     return taken, answers
 
 
-def _encoded(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()
+def _clear_half_copies(workspace: Workspace) -> None:
+    """Copies that a dead run began to land; only the holder of the run lock lands files."""
+    for path in workspace.settings.landing.glob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
+def _landed_again(workspace: Workspace, row: Mapping[str, Any]) -> LandedFile:
+    """What the ledger knows of a file that was landed before."""
+    manifest = None if row["manifest"] is None else row["manifest"].encode()
+    path = _landed_path(workspace, row["sha256"])
+    return LandedFile(row["sha256"], path, row["bytes"], row["name"], row["submitter_org_id"] or None, manifest)
 
 
 def _hand_over_leftovers(workspace: Workspace) -> None:
-    """Receipts of decided files that were never moved into the outbox."""
+    """Finish what stands after a decision: the calendar of periods, receipts, and the staging folder."""
     for folder in sorted(workspace.settings.staging.glob("*")):
-        document = folder / "out" / "receipt.json"
-        if document.exists() and is_decided(workspace.engine, folder.name):
-            hand_over(workspace, folder, json.loads(document.read_text(encoding="utf-8")))
+        if not is_decided(workspace.engine, folder.name):
+            continue
+        receipt = folder / OUTPUTS / "receipt.json"
+        if not receipt.exists():
+            shutil.rmtree(folder)
+            continue
+        document = json.loads(receipt.read_text(encoding="utf-8"))
+        if document.get("dataset") == "period":
+            refresh_periods(workspace)
+        hand_over(workspace, folder, document)
 
 
 def take_files(
     workspace: Workspace, deliveries: Sequence[Delivery], progress: Progress = no_progress
 ) -> tuple[list[Taken], list[Answer]]:
-    """Land and claim deliveries; known content and unrecognisable files are answered at once."""
+    """Land and claim deliveries; known content and unrecognisable files are answered at once.
+
+    They are taken in the order of their names, however they were listed: the order of claims is the
+    order of their record times.
+    """
     taken: list[Taken] = []
     answers: list[Answer] = []
-    for number, delivery in enumerate(deliveries, start=1):
+    ordered = sorted(deliveries, key=lambda each: (each.name, each.submitter_org_id or "", str(each.path)))
+    for number, delivery in enumerate(ordered, start=1):
         _take_one(workspace, delivery, taken, answers)
         progress("land", number, len(deliveries))
     return taken, answers
@@ -133,6 +193,8 @@ def _take_one(workspace: Workspace, delivery: Delivery, taken: list[Taken], answ
         landed = LandedFile(
             _hash_of(delivery.path), delivery.path, delivery.size, delivery.name, delivery.submitter_org_id
         )
+    except (DeliveryChangedError, FileNotFoundError):
+        return  # still being written, or withdrawn: it belongs to the next run
     crash_point("landed")
     arrival = Arrival(
         landed.sha256, landed.name, landed.submitter_org_id or "", delivery.path.stat().st_mtime_ns, landed.size,
@@ -141,6 +203,9 @@ def _take_one(workspace: Workspace, delivery: Delivery, taken: list[Taken], answ
     held = claim(workspace.engine, arrival, workspace.settings.lease_seconds)
     crash_point("claimed")
     if not isinstance(held, Claim):
+        if held["decided_at"] is None:
+            taken.append(_taken_again(workspace, dict(held), arrival, delivery.path))
+            return
         answers.append(_known(workspace, arrival, dict(held)))
         _clear(workspace, delivery.path)
         return
@@ -157,25 +222,70 @@ def _take(
     answers: list[Answer], *, is_released: bool = False,
 ) -> None:  # fmt: skip
     try:
-        identity = identify(landed, parse_manifest(landed.manifest), name_parts(landed.name))
+        recognised = _recognised(landed, held)
     except FileRefused as error:
         facts = FileFacts(landed.sha256, landed.name, landed.submitter_org_id or "-", None, None, 0, "delta")
         answers.append(_refused(workspace, held, facts, error))
         _clear(workspace, delivered)
         return
+    taken.append(replace(recognised, delivered=delivered, is_released=is_released))
+
+
+def _recognised(landed: LandedFile, held: Claim) -> Taken:
+    """A claimed file with what its name, folder and manifest say.
+
+    Raises:
+        FileRefused: they contradict each other, or do not say what is needed.
+    """
+    identity = identify(landed, parse_manifest(landed.manifest), name_parts(landed.name))
     facts = FileFacts(
         landed.sha256, landed.name, identity.submitter_org_id, identity.dataset, identity.period_id,
         identity.file_version, identity.mode,
     )  # fmt: skip
-    taken.append(Taken(facts, held, identity, landed.path, delivered, is_released))
+    return Taken(facts, held, identity, landed.path, None)
+
+
+def _taken_again(workspace: Workspace, row: Mapping[str, Any], arrival: Arrival, delivered: Path) -> Taken:
+    """Content that this run has in hand already: the delivery a dead run left in the inbox, or a repeat of it."""
+    recognised = _recognised(_landed_again(workspace, row), claim_of(row))
+    if is_same_delivery(workspace.engine, arrival):
+        return replace(recognised, delivered=delivered)
+    return replace(recognised, repeats=(Repeat(arrival, delivered),))
+
+
+def _once_each(taken: Iterable[Taken]) -> list[Taken]:
+    """Every content once, with all its deliveries."""
+    found: dict[str, Taken] = {}
+    for each in taken:
+        first = found.get(each.facts.sha256)
+        if first is None:
+            found[each.facts.sha256] = each
+        else:
+            found[each.facts.sha256] = replace(
+                first, delivered=first.delivered or each.delivered, repeats=first.repeats + each.repeats
+            )
+    return list(found.values())
+
+
+def _answered(workspace: Workspace, taken: Taken, answer: Answer) -> list[Answer]:
+    """Take an answered file out of the inbox, and answer whatever repeats it."""
+    answers = [answer]
+    _clear(workspace, taken.delivered)
+    for repeat in taken.repeats:
+        row = find_file(workspace.engine, taken.facts.sha256)
+        if row is not None:
+            answers.append(_known(workspace, repeat.arrival, dict(row)))
+        _clear(workspace, repeat.delivered)
+    return answers
 
 
 def _known(workspace: Workspace, arrival: Arrival, row: Mapping[str, Any]) -> Answer:
     """Answer content that was decided before: the same delivery again, or a duplicate."""
     first = json.loads(row["receipt"]) if row["receipt"] else {}
+    if "F130" in first.get("codes", {}):
+        _landed_path(workspace, arrival.sha256).unlink(missing_ok=True)
     if is_same_delivery(workspace.engine, arrival):
         return answer_of(first)
-    record_delivery(workspace.engine, arrival)
     read_rows = int(row["rows_read"] or 0)
     balance = {"read": read_rows, "accepted": 0, "unchanged": read_rows, "rejected": 0, "held": 0, "skipped": 0}
     document: dict[str, Any] = {
@@ -190,6 +300,7 @@ def _known(workspace: Workspace, arrival: Arrival, row: Mapping[str, Any]) -> An
     }
     folder = workspace.settings.outbox / str(document["submitter_org_id"])
     write_receipt(folder / f"{arrival.name}.duplicate.receipt.json", document)
+    record_delivery(workspace.engine, arrival)
     return answer_of(document)
 
 
@@ -199,12 +310,12 @@ def read_files(
     """Read files in processes of their own, two at a time."""
     ready: list[Ready] = []
     answers: list[Answer] = []
+    taken = _once_each(taken)
     with ThreadPoolExecutor(READERS) as pool:
         results = pool.map(lambda each: _read_one(workspace, each), taken)
         for number, (each, outcome) in enumerate(zip(taken, results, strict=True), start=1):
             if isinstance(outcome, FileRefused):
-                answers.append(_refused(workspace, each.claim, each.facts, outcome))
-                _clear(workspace, each.delivered)
+                answers += _answered(workspace, each, _refused(workspace, each.claim, each.facts, outcome))
             else:
                 ready.append(Ready(each, outcome))
             progress("read", number, len(taken))
@@ -243,8 +354,7 @@ def check_and_load_files(
     """Check and load the files of one wave, one after another: a later one may refer to an earlier one."""
     answers: list[Answer] = []
     for number, each in enumerate(files, start=1):
-        answers.append(_check_and_load(workspace, each))
-        _clear(workspace, each.taken.delivered)
+        answers += _answered(workspace, each.taken, _check_and_load(workspace, each))
         progress("check and load", number, len(files))
     return answers
 

@@ -159,9 +159,9 @@ def conclude(workspace: Workspace, claim: Claim, folder: Path, document: Mapping
         crash_point("appended")
     problems = pl.read_parquet(folder / "problems.parquet")
     finish(workspace.engine, claim, state, document, problems, version)
+    crash_point("loaded")
     if state == "loaded" and dataset == "period":
         refresh_periods(workspace)
-    crash_point("loaded")
     return hand_over(workspace, folder, document)
 
 

@@ -26,15 +26,24 @@ from tasks.ingest import (
 )
 from tasks.land import Delivery, find_deliveries
 from tasks.load import Answer
-from tasks.release import Released, release
+from tasks.release import Released, Verification, draft, publish_verified, release, verify_release
 from tasks.score import Scored, scheme_for, score
 from tasks.workspace import Workspace
 from warehouse.crash_points import crash_point
-from warehouse.ledger import periods
+from warehouse.ledger import files_in_state, periods
 from warehouse.locks import hold_lock
+from warehouse.owners import utc_now
+from warehouse.releases import latest_release
 from warehouse.runs import finish_run, heartbeat, start_run, sweep_dead_runs
 
 RUN_LOCK = "run"
+
+
+class UnknownPeriodError(Exception):
+    """A period is named that was never delivered."""
+
+    def __init__(self, period_id: str) -> None:
+        super().__init__(f"{period_id}: 没有这个考核期，请先报送 period 表 / no such period: deliver it in `period` first")
 
 
 @dataclass(frozen=True)
@@ -49,11 +58,13 @@ class Steps:
     score: Callable[[Sums, Scheme, str], Scored] = score
     audit: Callable[[Mapping[str, Any]], Audit] = audit
     release: Callable[[Workspace, Snapshot, Scheme, Scored, Audit], Released] = release
+    draft: Callable[[Workspace, Snapshot, Scheme, Scored, Audit], Released] = draft
+    verify: Callable[[Workspace, str], Verification] = verify_release
 
 
 @dataclass(frozen=True)
 class NightReport:
-    """What a run did."""
+    """What a run did, and which held files and unsigned releases wait for people."""
 
     run_id: str
     answers: tuple[Answer, ...] = ()
@@ -113,14 +124,60 @@ def bring_up_to_date(
     """Score and release every due period, oldest first."""
     steps = steps or Steps()
     due = due_periods(workspace)
+    return _score_all(workspace, due, steps, steps.release, progress)
+
+
+def recompute(
+    workspace: Workspace, period_ids: Sequence[str], steps: Steps | None = None, progress: Progress = no_progress
+) -> list[Released]:
+    """Score the named periods again from what is loaded now, oldest first, as drafts: nothing is published.
+
+    Raises:
+        UnknownPeriodError: a period was never delivered; then none is recomputed.
+    """
+    steps = steps or Steps()
+    wanted = [(period, scheme_for(workspace.settings, period)) for period in _named(workspace, period_ids)]
+    named = [(period, scheme, take_snapshot(workspace, period, scheme)) for period, scheme in wanted]
+    return _score_all(workspace, named, steps, steps.draft, progress)
+
+
+def _named(workspace: Workspace, period_ids: Sequence[str]) -> list[dict[str, Any]]:
+    known = periods(workspace.engine)
+    for period_id in period_ids:
+        if period_id not in {period["period_id"] for period in known}:
+            raise UnknownPeriodError(period_id)
+    return [period for period in known if period["period_id"] in set(period_ids)]
+
+
+def periods_between(workspace: Workspace, first: str, last: str | None = None) -> list[str]:
+    """Periods of the kind of ``first`` from its start to the end of ``last``, oldest first; one without ``last``.
+
+    Raises:
+        UnknownPeriodError: either was never delivered.
+    """
+    start, end = (_named(workspace, [period_id])[0] for period_id in (first, last or first))
+    return [
+        str(period["period_id"])
+        for period in periods(workspace.engine)
+        if period["kind"] == start["kind"]
+        and start["start_date"] <= period["start_date"]
+        and period["end_date"] <= end["end_date"]
+    ]
+
+
+def _score_all(
+    workspace: Workspace, chosen: Sequence[tuple[Mapping[str, Any], Scheme, Snapshot]], steps: Steps,
+    finish: Callable[[Workspace, Snapshot, Scheme, Scored, Audit], Released], progress: Progress,
+) -> list[Released]:  # fmt: skip
+    """Aggregate, score and audit each period, and finish it as a release or as a draft."""
     released = []
-    for number, (period, scheme, snapshot) in enumerate(due, start=1):
+    for number, (period, scheme, snapshot) in enumerate(chosen, start=1):
         sums = steps.aggregate(workspace, snapshot, scheme)
         scored = steps.score(sums, scheme, str(period["period_id"]))
         crash_point("scored")
-        released.append(steps.release(workspace, snapshot, scheme, scored, steps.audit(scored.results)))
+        released.append(finish(workspace, snapshot, scheme, scored, steps.audit(scored.results)))
         heartbeat(workspace.engine, workspace.run_id)
-        progress("score and release", number, len(due))
+        progress("score and release", number, len(chosen))
     return released
 
 
@@ -137,19 +194,77 @@ def run(
     workspace: Workspace, kind: str, steps: Steps | None, progress: Progress, *, from_inbox: bool,
     deliveries: Sequence[Delivery], scores: bool,
 ) -> NightReport:  # fmt: skip
-    """Hold the run lock, do the work, and record how it ended."""
+    """Take files and bring due periods up to date, as asked, as one recorded run.
+
+    Raises:
+        LockedByAnotherRunError: another run is at work.
+    """
     settings = workspace.settings
-    with hold_lock(workspace.engine, RUN_LOCK, settings.lease_seconds, workspace.run_id):
+
+    def work() -> tuple[list[Answer], list[Released]]:
+        taken = deliveries
+        if from_inbox:
+            looked_at = max(workspace.moment(), utc_now())  # a night run for an earlier day still takes today's files
+            taken = find_deliveries(settings.inbox, looked_at, settings.quiet_seconds)
+        answers = ingest(workspace, taken, steps, progress)
+        return answers, bring_up_to_date(workspace, steps, progress) if scores else []
+
+    return _recorded(workspace, kind, work)
+
+
+def backfill(
+    workspace: Workspace, first: str, last: str | None, steps: Steps | None = None, progress: Progress = no_progress
+) -> NightReport:
+    """Recompute a range of periods as drafts, as one recorded run; see ``periods_between`` and ``recompute``.
+
+    Raises:
+        LockedByAnotherRunError: another run is at work.
+        UnknownPeriodError: a period was never delivered.
+    """
+    return _recorded(
+        workspace,
+        "backfill",
+        lambda: ([], recompute(workspace, periods_between(workspace, first, last), steps, progress)),
+    )
+
+
+def verify_and_publish(
+    workspace: Workspace, release_id: str, steps: Steps | None = None, *, publishes: bool
+) -> NightReport:
+    """Recompute a release from the lake and, when asked and nothing differs, publish it, as one recorded run.
+
+    Raises:
+        LockedByAnotherRunError: another run is at work.
+        ReleaseStateError: there is no such release, it does not verify, or it may not be published.
+    """
+    steps = steps or Steps()
+    return _recorded(
+        workspace,
+        "release",
+        lambda: ([], [publish_verified(workspace, steps.verify(workspace, release_id), publishes=publishes)]),
+    )
+
+
+def _recorded(
+    workspace: Workspace, kind: str, work: Callable[[], tuple[list[Answer], list[Released]]]
+) -> NightReport:
+    """Hold the run lock, do the work, and record how it ended."""
+    with hold_lock(workspace.engine, RUN_LOCK, workspace.settings.lease_seconds, workspace.run_id):
         sweep_dead_runs(workspace.engine)
         start_run(workspace.engine, workspace.run_id, kind)
         try:
-            if from_inbox:
-                deliveries = find_deliveries(settings.inbox, workspace.moment(), settings.quiet_seconds)
-            answers = ingest(workspace, deliveries, steps, progress)
-            released = bring_up_to_date(workspace, steps, progress) if scores else []
+            answers, released = work()
         except BaseException:
             finish_run(workspace.engine, workspace.run_id, "failed", {})
             raise
-        report = NightReport(workspace.run_id, tuple(answers), tuple(released))
+        report = NightReport(workspace.run_id, tuple(answers), tuple(released), _waiting(workspace))
         finish_run(workspace.engine, workspace.run_id, "succeeded", report.document())
     return report
+
+
+def _waiting(workspace: Workspace) -> tuple[str, ...]:
+    """Held files by submitter and name, then each period's newest release that is not yet published."""
+    held = [f"{row['submitter_org_id']}/{row['name']}" for row in files_in_state(workspace.engine, ["held"])]
+    newest = [latest_release(workspace.engine, period["period_id"]) for period in periods(workspace.engine)]
+    unsigned = [row["release_id"] for row in newest if row and row["state"] in ("draft", "audited", "signed")]
+    return (*held, *unsigned)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from warehouse.ledger import LoadedFile, loaded_files, periods, remember_inputs
 from warehouse.owners import this_process
 from warehouse.releases import (
     Draft,
+    ReleaseStateError,
     chain_faults,
     find_release,
     latest_release,
@@ -51,10 +52,24 @@ def release(workspace: Workspace, snapshot: Snapshot, scheme: Scheme, scored: Sc
     Results equal to the newest release's make no new one. A published period gets a new draft at most:
     what readers see changes only by ``publish`` after ``reopen``.
     """
+    written = draft(workspace, snapshot, scheme, scored, audited)
+    if written.state == "audited" and _may_publish(workspace, snapshot, scheme):
+        publish(workspace.engine, written.release_id, scheme.sign_off.people.number, this_process())
+        crash_point("published")
+        written = replace(written, state="published")
+    remember_inputs(workspace.engine, snapshot.period_id, snapshot.input_hash(scheme))
+    return written
+
+
+def draft(workspace: Workspace, snapshot: Snapshot, scheme: Scheme, scored: Scored, audited: Audit) -> Released:
+    """Write a draft and mark it audited when the gate passed; the night still finds the period due.
+
+    Results equal to the newest release's make no new one.
+    """
     period_id = snapshot.period_id
-    inputs = snapshot.input_hash(scheme)
+    outcome = result_hash(scored.results)
     newest = latest_release(workspace.engine, period_id)
-    if newest is not None and newest["result_hash"] == result_hash(scored.results):
+    if newest is not None and newest["result_hash"] == outcome:
         release_id, is_new = newest["release_id"], False
     else:
         release_id, is_new = _draft(workspace, snapshot, scheme, scored, audited), True
@@ -63,13 +78,8 @@ def release(workspace: Workspace, snapshot: Snapshot, scheme: Scheme, scored: Sc
     if state == "draft" and audited.passed:
         mark_audited(workspace.engine, release_id)
         state = "audited"
-    if state == "audited" and _may_publish(workspace, snapshot, scheme):
-        publish(workspace.engine, release_id, scheme.sign_off.people.number, this_process())
-        crash_point("published")
-        state = "published"
-    remember_inputs(workspace.engine, period_id, inputs)
     findings = tuple(finding.text(workspace.language) for finding in audited.findings)
-    return Released(period_id, release_id, result_hash(scored.results), state, is_new, findings)
+    return Released(period_id, release_id, outcome, state, is_new, findings)
 
 
 def _may_publish(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> bool:
@@ -143,6 +153,27 @@ def verify_release(workspace: Workspace, release_id: str) -> Verification:
     return Verification(
         release_id, row["result_hash"], result_hash(stored), result_hash(recomputed), tuple(faults), differing
     )
+
+
+def publish_verified(workspace: Workspace, verification: Verification, *, publishes: bool) -> Released:
+    """Publish a release that was recomputed without a difference; without ``publishes`` only report what was found.
+
+    Raises:
+        ReleaseStateError: it does not verify, or its state or missing signatures forbid publishing.
+    """
+    release_id = verification.release_id
+    manifest = json.loads(find_release(workspace.engine, release_id)["manifest"])
+    findings = (*verification.faults, *verification.differing_tables)
+    if publishes:
+        if not verification.holds:
+            raise ReleaseStateError(
+                f"{release_id}: 重算结果不一致，不能发布：{'、'.join(findings)}"
+                f" / recomputed results differ, not to be published: {', '.join(findings)}"
+            )
+        people = Scheme.model_validate(manifest["scheme"]).sign_off.people.number
+        publish(workspace.engine, release_id, people, this_process())
+    state = find_release(workspace.engine, release_id)["state"]
+    return Released(manifest["period_id"], release_id, verification.result_hash, state, is_new=False, findings=findings)
 
 
 def _snapshot_of(workspace: Workspace, manifest: Mapping[str, Any]) -> Snapshot:

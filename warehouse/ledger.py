@@ -72,9 +72,7 @@ class LoadedFile:
     rows_overlapping: int
 
 
-def claim(
-    engine: Engine, arrival: Arrival, lease_seconds: int, *, take_over: bool = False
-) -> Claim | RowMapping:
+def claim(engine: Engine, arrival: Arrival, lease_seconds: int, *, take_over: bool = False) -> Claim | RowMapping:
     """Claim a file's content, or return its ledger row when it was decided before or is in hand here.
 
     A claim whose lease ran out or whose process died is taken over with a higher fencing number. A
@@ -120,7 +118,7 @@ def claim(
         return Claim(arrival.sha256, fence, as_utc(known["claimed_at"]), state)
 
 
-def claim_of(row: RowMapping) -> Claim:
+def claim_of(row: Mapping[str, Any]) -> Claim:
     """The claim a ledger row stands for."""
     return Claim(row["sha256"], int(row["fence"]), as_utc(row["claimed_at"]), row["state"])
 
@@ -162,10 +160,15 @@ def is_same_delivery(engine: Engine, arrival: Arrival) -> bool:
     return found is not None
 
 
+def find_file(engine: Engine, sha256: str) -> RowMapping | None:
+    """The ledger row of a content, or None."""
+    with engine.connect() as connection:
+        return _file(connection, sha256)
+
+
 def is_decided(engine: Engine, sha256: str) -> bool:
     """Whether a content was loaded, held or refused."""
-    with engine.connect() as connection:
-        row = _file(connection, sha256)
+    row = find_file(engine, sha256)
     return row is not None and row["decided_at"] is not None
 
 
