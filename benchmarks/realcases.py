@@ -142,7 +142,10 @@ def main() -> int:
                 holds &= each.holds
                 verdict = "ok" if each.holds else "BEYOND TOLERANCE"
                 compared = f"{each.compared} of {each.expected} compared"
-                print(f"{each.what:<58} {compared:<28} largest {each.largest:<12.3g} allowed {each.tolerance:<8g} {verdict}")
+                print(
+                    f"{each.what:<58} {compared:<28} "
+                    f"largest {each.largest:<12.3g} allowed {each.tolerance:<8g} {verdict}"
+                )
     return 0 if holds else 1
 
 

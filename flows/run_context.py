@@ -26,6 +26,10 @@ class RunContext:
     progress: Progress = no_progress
     language: Language = "zh"
 
+    def today(self) -> date:
+        """The programme's day."""
+        return datetime.now(tz=ZoneInfo(TIME_ZONE)).date()
+
     def workspace(self, day: date | None = None) -> Workspace:
         """The stores, as of now, or as of the night of an earlier or later day."""
         return open_workspace(self.settings, language=self.language, now=night_of(day) if day else None)

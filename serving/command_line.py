@@ -47,7 +47,9 @@ _GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
 }
 
 
-def _common(ctx: typer.Context, as_json: AsJson = False, lang: Lang = None, home: Home = None, debug: Debug = False) -> None:  # noqa: FBT002 - options of a command line
+def _common(
+    ctx: typer.Context, as_json: AsJson = False, lang: Lang = None, home: Home = None, debug: Debug = False
+) -> None:
     take_common_options(ctx.find_root().obj, as_json=as_json, lang=lang, home=home, debug=debug)
 
 
@@ -65,11 +67,9 @@ def application() -> typer.Typer:
 
 
 def _group(key: str) -> typer.Typer:
-    settings = {"add_help_option": True, "help_option_names": ["-h", "--help"]}
-    del settings["add_help_option"]
     return typer.Typer(
-        cls=Group, help=key, callback=_common, no_args_is_help=False, invoke_without_command=False,
-        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=settings,
+        cls=Group, help=key, callback=_common, add_completion=False, rich_markup_mode=None,
+        pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
 
 

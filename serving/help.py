@@ -23,7 +23,7 @@ _GAP = 2
 class Command(TyperCommand):
     """A command whose help texts are keys of ``words.yaml``."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - the parser's own types are private
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write usage, explanation, arguments and options."""
         words = _words(ctx)
         formatter.write(_head(self, ctx, words))
@@ -34,7 +34,7 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """A group of commands whose help texts are keys of ``words.yaml``."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - the parser's own types are private
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write usage, explanation, commands and options."""
         words = _words(ctx)
         rows = [(name, words(self.commands[name].help or "")) for name in self.list_commands(ctx)]
@@ -42,10 +42,10 @@ class Group(TyperGroup):
         formatter.write(_section(words("help.commands"), [(name, text.splitlines()[0]) for name, text in rows]))
         formatter.write(_section(words("help.options"), _parameters(self, ctx, words, "option")))
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - the parser's own types are private
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command an argument names; an unknown one is answered in the reader's language."""
         if args and not args[0].startswith("-") and args[0] not in self.commands:
-            from difflib import get_close_matches  # noqa: PLC0415 - only a mistyped command needs it
+            from difflib import get_close_matches
 
             similar = get_close_matches(args[0], list(self.commands), 1)
             key = "no_such_command_similar" if similar else "no_such_command"
@@ -53,17 +53,17 @@ class Group(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def _words(ctx: Any) -> Words:  # noqa: ANN401 - the parser's own types are private
+def _words(ctx: Any) -> Words:
     session = ctx.find_root().obj
     return session.words if isinstance(session, Session) else Words("en")
 
 
-def _head(command: Any, ctx: Any, words: Words) -> str:  # noqa: ANN401 - the parser's own types are private
+def _head(command: Any, ctx: Any, words: Words) -> str:
     pieces = " ".join(command.collect_usage_pieces(ctx))
     return f"{words('help.usage')} {ctx.command_path} {pieces}\n\n{words(command.help or '')}\n"
 
 
-def _parameters(command: Any, ctx: Any, words: Words, kind: str) -> list[tuple[str, str]]:  # noqa: ANN401 - as above
+def _parameters(command: Any, ctx: Any, words: Words, kind: str) -> list[tuple[str, str]]:
     found = []
     for parameter in command.get_params(ctx):
         if parameter.param_type_name != kind:
@@ -74,7 +74,7 @@ def _parameters(command: Any, ctx: Any, words: Words, kind: str) -> list[tuple[s
     return found
 
 
-def _names(parameter: Any, ctx: Any) -> str:  # noqa: ANN401 - the parser's own types are private
+def _names(parameter: Any, ctx: Any) -> str:
     if parameter.param_type_name == "argument":
         return str(parameter.make_metavar(ctx))
     names = ", ".join(sorted(parameter.opts, key=len))
@@ -117,7 +117,7 @@ def with_common_options(function: Callable[..., int | None]) -> Callable[..., No
     """
     own = list(signature(function, eval_str=True).parameters.values())[1:]
 
-    def command(ctx: typer.Context, **values: Any) -> None:  # noqa: ANN401 - whatever the command declares
+    def command(ctx: typer.Context, **values: Any) -> None:
         session: Session = ctx.find_root().obj
         take_common_options(session, **{name: values.pop(name) for name in _COMMON})
         code = function(session, **values)

@@ -76,11 +76,11 @@ class Session:
         Raises:
             CommandError: the settings file cannot be read or has a value that is not allowed.
         """
-        import tomllib  # noqa: PLC0415 - only commands with a home need it
+        import tomllib
 
-        from pydantic import ValidationError  # noqa: PLC0415 - as above
+        from pydantic import ValidationError
 
-        from warehouse.settings import read_settings  # noqa: PLC0415 - as above
+        from warehouse.settings import read_settings
 
         try:
             return read_settings(self.home)
@@ -96,7 +96,7 @@ class Session:
         Raises:
             CommandError: there is no home.
         """
-        from warehouse.database import reading_engine  # noqa: PLC0415 - SQLAlchemy takes a while to import
+        from warehouse.database import reading_engine
 
         return reading_engine(self.existing_settings().database_url)
 
@@ -106,7 +106,7 @@ class Session:
         Raises:
             CommandError: there is no home.
         """
-        from warehouse.database import writing_engine  # noqa: PLC0415 - SQLAlchemy takes a while to import
+        from warehouse.database import writing_engine
 
         return writing_engine(self.existing_settings().database_url)
 
@@ -127,7 +127,7 @@ class Session:
         if not sys.stderr.isatty():
             yield _nothing
             return
-        from serving.progress import bars  # noqa: PLC0415 - Rich's progress bars are not cheap to import
+        from serving.progress import bars
 
         with bars(self.err, self.words) as advance:
             yield advance
@@ -137,8 +137,8 @@ def _nothing(_step: str, _done: int, _all: int) -> None:
     """Report nothing."""
 
 
-def _console(is_terminal: bool, *, stderr: bool) -> Console:  # noqa: FBT001 - what the stream is
-    from rich.console import Console  # noqa: PLC0415 - help and JSON do without Rich
+def _console(is_terminal: bool, *, stderr: bool) -> Console:
+    from rich.console import Console
 
     width = None if is_terminal else int(os.environ.get("COLUMNS") or PLAIN_WIDTH)
     return Console(stderr=stderr, width=width, highlight=False, markup=False, soft_wrap=not is_terminal)

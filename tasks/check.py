@@ -27,8 +27,8 @@ from tasks.checking.references import (
     unknown_datasets,
 )
 from tasks.checking.registry import checks_of
-from tasks.checking.totals import total_lines
 from tasks.checking.repeats import key_hash, repeated_hashes, resolve_repeats
+from tasks.checking.totals import total_lines
 from tasks.checking.values import Distinct, distinct_texts, doubtful_cells, span_of
 from tasks.normalize import (
     MASK,
@@ -162,9 +162,7 @@ def check(file: FileToCheck, folder: Path) -> Checked:
         valid, file.dataset.natural_key, [column.stored_name for column in file.dataset.all_columns]
     )
     totals = total_lines(normalized, [part.scan(file.dataset) for part in staged], file.dataset)
-    problems = problem_lines(
-        [problems, _repeat_lines(identical, "W311"), _repeat_lines(contradicting, "E231"), totals]
-    )
+    problems = problem_lines([problems, _repeat_lines(identical, "W311"), _repeat_lines(contradicting, "E231"), totals])
     out = pl.concat([identical["_index"], contradicting["_index"]])
     repaired = valid.filter(~pl.col("_index").is_in(out.implode())).drop("_cell_problems")
     return _result(file, source, staged, repaired, problems, normalized, identical.height, flags.height, gate)

@@ -43,7 +43,9 @@ class UnknownPeriodError(Exception):
     """A period is named that was never delivered."""
 
     def __init__(self, period_id: str) -> None:
-        super().__init__(f"{period_id}: 没有这个考核期，请先报送 period 表 / no such period: deliver it in `period` first")
+        super().__init__(
+            f"{period_id}: 没有这个考核期，请先报送 period 表 / there is no such period: deliver it in `period` first"
+        )
 
 
 @dataclass(frozen=True)
@@ -245,9 +247,7 @@ def verify_and_publish(
     )
 
 
-def _recorded(
-    workspace: Workspace, kind: str, work: Callable[[], tuple[list[Answer], list[Released]]]
-) -> NightReport:
+def _recorded(workspace: Workspace, kind: str, work: Callable[[], tuple[list[Answer], list[Released]]]) -> NightReport:
     """Hold the run lock, do the work, and record how it ended."""
     with hold_lock(workspace.engine, RUN_LOCK, workspace.settings.lease_seconds, workspace.run_id):
         sweep_dead_runs(workspace.engine)

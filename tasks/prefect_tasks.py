@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import Task, task
 from prefect.artifacts import create_markdown_artifact
@@ -23,7 +23,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 REPORT_KEY = "run-report"
-READ_AGAIN_AFTER_SECONDS = (2, 10)
+READ_AGAIN_AFTER_SECONDS = (2.0, 10.0)
 
 
 def prefect_steps() -> Steps:
@@ -54,16 +54,13 @@ def as_task(name: str, step: Callable[P, T], *, only_reads_the_lake: bool = Fals
     frame of the arguments, looking for results of other tasks. Results are neither stored nor cached, for
     they hold rows and database connections. An exception leaves with a note that names the step.
     """
-    delays: dict[str, Any] = {}
+    runner = _step.with_options(name=name, task_run_name=name)
     if only_reads_the_lake:
-        delays = {
-            "retries": len(READ_AGAIN_AFTER_SECONDS),
-            "retry_delay_seconds": list(READ_AGAIN_AFTER_SECONDS),
-            "retry_condition_fn": _failed_to_read,
-        }
-    runner: Task[[Callable[[], Any]], Any] = task(
-        _call, name=name, task_run_name=name, persist_result=False, cache_policy=NO_CACHE, **delays
-    )
+        runner = runner.with_options(
+            retries=len(READ_AGAIN_AFTER_SECONDS),
+            retry_delay_seconds=list(READ_AGAIN_AFTER_SECONDS),
+            retry_condition_fn=_failed_to_read,
+        )
 
     @wraps(step)
     def in_task(*arguments: P.args, **named: P.kwargs) -> T:
@@ -74,13 +71,14 @@ def as_task(name: str, step: Callable[P, T], *, only_reads_the_lake: bool = Fals
                 error.add_note(f"step: {name}")
                 raise
 
-        result: T = runner(work)
-        return result
+        return cast("T", runner(work))
 
     return in_task
 
 
-def _call(work: Callable[[], Any]) -> Any:  # noqa: ANN401 - each step returns its own type
+@task(persist_result=False, cache_policy=NO_CACHE)
+def _step(work: Callable[[], object]) -> object:
+    """Do the work of a step."""
     return work()
 
 

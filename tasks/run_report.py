@@ -99,7 +99,7 @@ def _releases(released: Sequence[Released]) -> str:
     if not released:
         return "没有到期的考核期 / no period was due"
     return _table(
-        ["考核期 / Period", "发布版 / Release", "状态 / State", "新 / New", "结果哈希 / Result hash", "核验 / Findings"],
+        ["考核期 / Period", "发布版 / Release", "状态 / State", "新 / New", "结果 / Result hash", "核验 / Findings"],
         [
             [
                 each.period_id,

@@ -59,6 +59,12 @@ class Overview:
     rows_in_conflict: int
     stale: tuple[str, ...]
 
+    @property
+    def due_period(self) -> str | None:
+        """The latest period whose results are due."""
+        due = [period.period_id for period in self.periods if period.is_due and not period.is_history]
+        return due[-1] if due else None
+
     def document(self) -> dict[str, Any]:
         """The overview as JSON-able data."""
         return asdict(self)

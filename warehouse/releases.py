@@ -130,9 +130,7 @@ def sign(engine: Engine, release_id: str, person: str, reason: str | None = None
     with engine.begin() as connection:
         found = _release(connection, release_id)
         if found["state"] not in ("audited", "signed"):
-            raise ReleaseStateError(
-                f"{release_id}: 状态不允许签发 / its state does not allow a signature"
-            )
+            raise ReleaseStateError(f"{release_id}: 状态不允许签发 / its state does not allow a signature")
         signed = _signers(connection, release_id)
         if person in signed:
             raise ReleaseStateError(f"{release_id}: {person} 已经签发 / {person} has already signed")

@@ -26,7 +26,9 @@ def total_lines(normalized: Normalized, plain: Sequence[pl.LazyFrame], dataset: 
     if single is None or single.is_empty():
         return problem_lines([])
     names = [
-        column.stored_name for column in dataset.columns if column.type in _SUMMED and single[column.stored_name].count()
+        column.stored_name
+        for column in dataset.columns
+        if column.type in _SUMMED and single[column.stored_name].count()
     ]
     lines = []
     for row in single.iter_rows(named=True):

@@ -165,5 +165,60 @@ def _count_points() -> Counter[str]:
     return passed
 
 
+def ledger_before_append() -> None:
+    """Break the order of a load: the ledger says ``loaded`` before the rows are in the lake."""
+    import polars as pl  # noqa: PLC0415
+
+    import tasks.ingest  # noqa: PLC0415
+    import tasks.load as load  # noqa: PLC0415
+    from warehouse.lake import StagedPart  # noqa: PLC0415
+
+    def conclude(workspace: Any, claim: Any, folder: Path, document: Mapping[str, Any]) -> Any:
+        load.finish(workspace.engine, claim, "loaded", document, pl.read_parquet(folder / "problems.parquet"), None)
+        load.crash_point("loaded")
+        listed = json.loads((folder / "parts.json").read_text(encoding="utf-8"))
+        parts = [StagedPart(folder / part["file"], part["partition"], part["rows"]) for part in listed]
+        workspace.lake.append(document["dataset"], claim.sha256, parts)
+        return load.hand_over(workspace, folder, document)
+
+    load.conclude = conclude
+    tasks.ingest.conclude = conclude  # type: ignore[attr-defined]
+
+
+def append_without_transaction() -> None:
+    """Break the append: every attempt adds its rows under new names, made before or not."""
+    import uuid  # noqa: PLC0415
+
+    from warehouse.lake import Lake  # noqa: PLC0415
+
+    original = Lake.append
+
+    def append(self: Lake, dataset: str, sha256: str, parts: Any) -> int:
+        return original(self, dataset, f"{sha256}-{uuid.uuid4().hex}", parts)
+
+    Lake.append = append  # type: ignore[method-assign]
+
+
+def pointer_before_results() -> None:
+    """Break publication: the pointer moves first, in a transaction of its own."""
+    import warehouse.releases as releases  # noqa: PLC0415
+    from sqlalchemy import insert, update  # noqa: PLC0415
+
+    import tasks.release  # noqa: PLC0415
+    from warehouse.tables import program_period, release, release_pointer  # noqa: PLC0415
+
+    def publish(engine: Any, release_id: str, people: int, by: str) -> None:
+        period_id = releases.find_release(engine, release_id)["period_id"]
+        with engine.begin() as connection:
+            connection.execute(insert(release_pointer).values(period_id=period_id, release_id=release_id))
+        releases.crash_point("publishing")
+        with engine.begin() as connection:
+            connection.execute(update(release).where(release.c.release_id == release_id).values(state="published"))
+            status = update(program_period).where(program_period.c.period_id == period_id)
+            connection.execute(status.values(status="published"))
+
+    tasks.release.publish = publish  # type: ignore[attr-defined]
+
+
 if __name__ == "__main__":
     serve(Path(sys.argv[1]))

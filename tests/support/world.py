@@ -125,7 +125,9 @@ def rating(token: str, unit: str, target: str, item: str, score: int, **more: ob
 def ratings() -> list[Row]:
     """Six hundred ratings: every rater rates five departments on four items."""
     return [
-        rating(token, unit, DEPARTMENTS[(number + step) % len(DEPARTMENTS)], item, 1 + (number * 3 + step * 5 + place) % 5)
+        rating(
+            token, unit, DEPARTMENTS[(number + step) % len(DEPARTMENTS)], item, 1 + (number * 3 + step * 5 + place) % 5
+        )
         for number, (token, unit) in enumerate(RATERS)
         for step in range(5)
         for place, item in enumerate(ITEMS)
@@ -163,7 +165,9 @@ def answers() -> list[Row]:
     ]  # fmt: skip
 
 
-def name_of(dataset: str, submitter: str = CENTRE, version: int = 1, period_id: str = PERIOD, ending: str = "csv") -> str:
+def name_of(
+    dataset: str, submitter: str = CENTRE, version: int = 1, period_id: str = PERIOD, ending: str = "csv"
+) -> str:
     """Where a file lies in the inbox: the submitter's folder and the name the contract asks for."""
     return f"{submitter}/{dataset}__{submitter}__{period_id}__v{version:02}.{ending}"
 
@@ -286,8 +290,12 @@ def signature(workspace: Workspace) -> dict[str, Any]:
     return {
         "views": {name: _hash(view_of(workspace, name)) for name in DATASETS},
         "ledger": ledger,
-        "deliveries": all_rows(workspace, "select sha256, name, submitter_org_id from ingest_delivery order by 1, 2, 3"),
-        "problems": all_rows(workspace, "select sha256, code, count(*) from ingest_problem group by 1, 2 order by 1, 2"),
+        "deliveries": all_rows(
+            workspace, "select sha256, name, submitter_org_id from ingest_delivery order by 1, 2, 3"
+        ),
+        "problems": all_rows(
+            workspace, "select sha256, code, count(*) from ingest_problem group by 1, 2 order by 1, 2"
+        ),
         "lake_rows": lake_rows(workspace),
         "positions": {name: _positions(workspace, name) for name in lake_rows(workspace)},
         "releases": all_rows(workspace, "select release_id, state, result_hash from release order by sequence"),
@@ -305,7 +313,9 @@ def _hash(view: pl.DataFrame) -> tuple[int, int]:
 
 def _positions(workspace: Workspace, dataset: str) -> int:
     """A number that changes when a row of the lake is missing, doubled or from another place."""
-    rows = workspace.lake.scan(dataset, workspace.lake.files(dataset)).select("_file_sha256", "_sheet", "_row").collect()
+    rows = (
+        workspace.lake.scan(dataset, workspace.lake.files(dataset)).select("_file_sha256", "_sheet", "_row").collect()
+    )
     return int(rows.hash_rows(seed=2).sum()) + rows.height - rows.unique().height
 
 
