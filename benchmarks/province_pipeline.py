@@ -6,29 +6,82 @@ Fixed costs (imports, opening the warehouse) are told apart from what grows with
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
+import psutil
+
 BEGUN = time.perf_counter()
-
-SCHEME = "default-2026"
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[step] = seconds.get(step, 0.0) + time.perf_counter() - start
+START_UP = "start-up (imports, warehouse)"
 
 
-def main(folder: Path, home: Path) -> None:
-    """Land to release on the files of ``folder``, in a new home."""
-    import tasks.ingest
+class Meter:
+    """Seconds, processor seconds and peak memory of named steps, the reading processes included."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, dict[str, float]] = {}
+        self._running: str | None = None
+        self._finished = threading.Event()
+        self._sampler = threading.Thread(target=self._sample, daemon=True)
+        self._sampler.start()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure a block under a name; blocks of one name add up, a block inside another interrupts it."""
+        outer, self._running = self._running, name
+        entry = self.steps.setdefault(name, {"seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0.0})
+        wall, cpu = time.perf_counter(), _cpu_seconds()
+        try:
+            yield
+        finally:
+            entry["seconds"] += time.perf_counter() - wall
+            entry["cpu_seconds"] += _cpu_seconds() - cpu
+            self._running = outer
+
+    def wrap(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, measured under a name."""
+
+        def call(*arguments: object, **named: object) -> object:
+            with self.step(name):
+                return function(*arguments, **named)
+
+        return call
+
+    def stop(self) -> None:
+        """End the sampling."""
+        self._finished.set()
+        self._sampler.join()
+
+    def _sample(self) -> None:
+        root = psutil.Process()
+        while not self._finished.wait(0.02):
+            name = self._running
+            if name is None:
+                continue
+            try:
+                tree = [root, *root.children(recursive=True)]
+                memory = sum(process.memory_info().rss for process in tree) / 2**20
+            except psutil.Error:
+                continue
+            self.steps[name]["peak_mb"] = max(self.steps[name]["peak_mb"], memory)
+
+
+def _cpu_seconds() -> float:
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
+
+
+def main(folder: Path, home: Path, target: Path) -> None:
+    """Land to release on the files of ``folder``, in a new home; the figures go to ``target`` as JSON."""
+    import tasks.ingest  # imports are part of the start-up that is told apart
     from tasks.aggregate import aggregate
     from tasks.audit import audit
     from tasks.land import delivery_of
@@ -39,41 +92,30 @@ def main(folder: Path, home: Path) -> None:
     from warehouse.settings import Settings
 
     shutil.rmtree(home, ignore_errors=True)
-    seconds: dict[str, float] = {}
     workspace = open_workspace(Settings(home=home))
     tasks.ingest.import_ahead().join()
-    seconds["start-up (imports, warehouse)"] = time.perf_counter() - BEGUN
-
-    def timed(step: str, function: object) -> object:
-        def call(*arguments: object, **named: object) -> object:
-            with _timed(seconds, step):
-                return function(*arguments, **named)  # type: ignore[operator]
-
-        return call
-
+    started = time.perf_counter() - BEGUN
+    meter = Meter()
     deliveries = [delivery_of(path) for path in sorted(folder.glob("*.csv"))]
-    with mock.patch.multiple(
-        tasks.ingest, check=timed("check", tasks.ingest.check), load=timed("load", tasks.ingest.load)
-    ):
-        with _timed(seconds, "land"):
+    measured = {name: meter.wrap(name, getattr(tasks.ingest, name)) for name in ("check", "load")}
+    with mock.patch.multiple(tasks.ingest, **measured):
+        with meter.step("land"):
             taken, _ = tasks.ingest.take_files(workspace, deliveries)
-        with _timed(seconds, "read"):
+        with meter.step("read"):
             ready, _ = tasks.ingest.read_files(workspace, taken)
-        answers = [
-            answer
-            for wave in tasks.ingest.waves(ready)
-            for answer in tasks.ingest.check_and_load_files(workspace, wave)
-        ]
+        waves = tasks.ingest.waves(ready)
+        answers = [answer for wave in waves for answer in tasks.ingest.check_and_load_files(workspace, wave)]
     for _, scheme, snapshot in due_periods(workspace):
-        with _timed(seconds, "aggregate"):
+        with meter.step("aggregate"):
             sums = aggregate(workspace, snapshot, scheme)
-        with _timed(seconds, "score"):
+        with meter.step("score"):
             scored = score(sums, scheme, snapshot.period_id)
-        with _timed(seconds, "audit and release"):
+        with meter.step("audit and release"):
             release(workspace, snapshot, scheme, scored, audit(scored.results))
+    meter.stop()
     rejected = sum(answer.balance["rejected"] for answer in answers)
-    json.dump({"seconds": seconds, "rejected": rejected}, sys.stdout)
+    target.write_text(json.dumps({"start_up": started, "steps": meter.steps, "rejected": rejected}), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))

@@ -242,10 +242,11 @@ def serve_api(*, with_services: bool) -> None:
     app = create_app(final=True, ephemeral=not with_services)
     gc.enable()
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="error", access_log=False, lifespan="on", timeout_graceful_shutdown=2)
+        uvicorn.Config(app, log_level="error", access_log=False, lifespan="on", timeout_graceful_shutdown=1)
     )
     threading.Thread(target=_end_with_parent, args=(server,), name="end with parent", daemon=True).start()
     server.run(sockets=[listening])
+    os._exit(0)  # all is stopped and written; taking the interpreter apart would last longer than the shutdown
 
 
 def _listen(*, with_services: bool) -> socket.socket:

@@ -158,6 +158,8 @@ def crossed_sums(cells: pl.DataFrame, fixed_effects: Sequence[str] = ()) -> Cros
     columns = [np.ones(rows.height), *(rows[name].cast(pl.Float64).to_numpy() for name in fixed_effects)]
     design = np.column_stack([*columns, (rows["value"].to_numpy() - shift) / VALUE_SCALE])
     weighted = design * weight[:, None]
+    with threadpool_limits(limits=1):
+        total = design.T @ weighted
     pairs = scipy.sparse.csr_array((weight, (voter, department)), shape=(len(voters), len(departments)))
     pairs.sum_duplicates()
     voter_component, department_component = _components(pairs)
@@ -169,7 +171,7 @@ def crossed_sums(cells: pl.DataFrame, fixed_effects: Sequence[str] = ()) -> Cros
         voter_counts=np.bincount(voter, weight, len(voters)).astype(np.float64),
         by_department=_group_sums(department, weighted, len(departments)),
         department_counts=np.bincount(department, weight, len(departments)).astype(np.float64),
-        total=design.T @ weighted,
+        total=total,
         log_weights=float(np.log(weight).sum()),
         n=rows.height,
         shift=shift / VALUE_SCALE,

@@ -108,7 +108,7 @@ def _oriented(rows: pl.DataFrame) -> pl.DataFrame:
     sign = pl.when(pl.col("direction") == "lower_better").then(-1).otherwise(1).cast(pl.Int128)
     names = {"p": "value", "b": "baseline_value", "T": "achievement_threshold", "B": "benchmark"}
     return (
-        rows.with_columns((sign * raw_units(column).cast(pl.Int128)).alias(name) for name, column in names.items())
+        rows.with_columns((sign * raw_units(column)).alias(name) for name, column in names.items())
         .with_columns(zero_spread=pl.col("B") <= pl.col("T"))
         .with_columns(pl.max_horizontal("T", "B").alias("B"))
         .with_columns(pl.when("zero_spread").then("B").otherwise("T").alias("T"))

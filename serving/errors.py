@@ -29,8 +29,12 @@ def read_error(error: Exception, words: Words) -> tuple[ExitCode, str]:
     name = type(error).__name__
     if name in _LOCKED:
         return ExitCode.LOCKED, _locked(error, words)
-    if name == "ReleaseStateError":
+    if name in ("ReleaseStateError", "PrefectServerError"):
         return ExitCode.ERROR, words.one_of(str(error))
+    if name == "RunFailedError":
+        return ExitCode.ERROR, str(getattr(error, "text")(words.language))  # noqa: B009 - known by name only
+    if name == "UnknownFileError":
+        return _unknown_file(error, words)
     if name == "NothingPublishedError":
         return ExitCode.ERROR, _nothing_published(error, words)
     if name == "UnknownPeerGroupError":
@@ -79,6 +83,12 @@ def _nothing_published(error: Exception, words: Words) -> str:
     key = "error.nothing_published" if getattr(error, "known", False) else "error.unknown_period"
     text = words(key, period=error)
     return text + words("error.published_periods", periods=words.listed(periods)) if periods else text
+
+
+def _unknown_file(error: Exception, words: Words) -> tuple[ExitCode, str]:
+    matches = getattr(error, "matches", ())
+    key = "error.several_files" if matches else "error.unknown_file"
+    return ExitCode.ERROR, words(key, file=error, matches=words.listed(matches))
 
 
 def _scheme(error: Exception, words: Words) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -113,10 +113,16 @@ class Column:
     en: str
     decimals: int | None = None
     is_number: bool = False
+    about_zh: str = ""
+    about_en: str = ""
 
     def label(self, language: str) -> str:
         """The heading in one language."""
         return self.zh if language == "zh" else self.en
+
+    def about(self, language: str) -> str:
+        """What the column means, in one language."""
+        return self.about_zh if language == "zh" else self.about_en
 
 
 @dataclass(frozen=True)
@@ -295,11 +301,11 @@ def _departments(engine: Engine, release_id: str, rule: MinimumCell) -> tuple[pl
     columns = (
         _column(DEPARTMENT_SCORE, "rank", is_number=True),
         _column(DEPARTMENT_SCORE, "org_name", zh="部门", en="department"),
-        Column("score", "得分", "score", 1, is_number=True),
+        replace(_column(DEPARTMENT_SCORE, "score_shrunken", is_number=True, zh="得分", en="score"), name="score"),
         _column(DEPARTMENT_SCORE, "ci_low", is_number=True, zh="得分下限（95%）", en="score from (95%)"),
         _column(DEPARTMENT_SCORE, "ci_high", is_number=True, zh="得分上限（95%）", en="score to (95%)"),
-        Column("reliability", "信度", "reliability", is_number=True),
-        Column("raters", "评分人数（档）", "raters (band)", is_number=True),
+        _banded(DEPARTMENT_SCORE, "reliability", "reliability", "信度", "reliability"),
+        _banded(DEPARTMENT_SCORE, "n_raters", "raters", "评分人数（档）", "raters (band)"),
         _column(DEPARTMENT_SCORE, "reason_codes", zh="备注", en="note"),
         _column(DEPARTMENT_SCORE, "peer_group"),
         _column(DEPARTMENT_SCORE, "ratee_org_id"),
@@ -315,8 +321,8 @@ def _items(engine: Engine, release_id: str, rule: MinimumCell) -> tuple[pl.DataF
         _column(DEPARTMENT_ITEM, "item_id"),
         _column(DEPARTMENT_ITEM, "dimension"),
         _column(DEPARTMENT_ITEM, "score_raw_mean", is_number=True),
-        Column("answered", "作答数（档）", "answered (band)", is_number=True),
-        Column("reason_codes", "备注", "note"),
+        _banded(DEPARTMENT_ITEM, "n_answered", "answered", "作答数（档）", "answered (band)"),
+        _column(DEPARTMENT_SCORE, "reason_codes", zh="备注", en="note"),
         _column(DEPARTMENT_ITEM, "peer_group"),
         _column(DEPARTMENT_ITEM, "ratee_org_id"),
     )
@@ -365,7 +371,17 @@ def _column(
     table: ResultTable, name: str, *, is_number: bool = False, zh: str | None = None, en: str | None = None
 ) -> Column:
     declared = table.column(name)
-    return Column(name, zh or declared.zh, en or declared.en, declared.decimals, is_number)
+    return Column(
+        name, zh or declared.zh, en or declared.en, declared.decimals, is_number, declared.description_zh,
+        declared.description_en,
+    )  # fmt: skip
+
+
+def _banded(table: ResultTable, name: str, shown: str, zh: str, en: str) -> Column:
+    """A column that shows the band of a declared one."""
+    declared = table.column(name)
+    about_zh, about_en = f"{declared.description_zh}按档公布。", f"{declared.description_en} Published as a band."
+    return Column(shown, zh, en, None, is_number=True, about_zh=about_zh, about_en=about_en)
 
 
 def _finished(rows: pl.DataFrame, columns: Sequence[Column]) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scoring.departments import POOLED, department_results
+from scoring.departments import POOLED, _ranked, department_results
 from scoring.scheme import SHIPPED_SCHEMES, RatingRules, load_schemes
 from scoring.sums import rating_sums, voter_cells
 from scoring.tables import DEPARTMENT_ITEM, DEPARTMENT_SCORE
@@ -180,6 +180,15 @@ def test_equal_scores_share_the_better_rank() -> None:
     assert [rows[name]["rank"] for name in THREE] == [1, 1, 3]
 
 
+def test_scores_equal_to_a_billionth_are_equal() -> None:
+    close = [70.0, 69.9999999999999, 70.0 - 2e-9, 70.0 + 4e-10]
+    frame = pl.DataFrame({"score_shrunken": close, "peer_group": "政府", "component": 1}).with_columns(
+        pl.lit(value=False).alias(code)
+        for code in ("LOW_CONTACT", "ZERO_VARIANCE", "NOT_DISTINGUISHABLE", "PERFECT_FIT")
+    )
+    assert _ranked(frame)["rank"].to_list() == [1, 1, 4, 1]
+
+
 def test_ranks_stay_inside_the_peer_group() -> None:
     rows = score(complete(THREE | {"CG-D": 20.0}), GOVERNMENT | {"CG-B": "政法", "CG-D": "政法"})
     assert [rows[name]["rank"] for name in ("CG-A", "CG-B", "CG-C", "CG-D")] == [1, 1, 2, 2]
@@ -209,7 +218,7 @@ def fits(groups: dict[str, str | None], **changes: Any) -> set[str]:
 
 
 def test_groups_too_small_for_a_fit_share_one() -> None:
-    groups: dict[str, str | None] = {f"CG-{n:02d}": "政府" if n < 4 else "政法" if n < 7 else None for n in range(8)}
+    groups: dict[str, str | None] = {f"CG-{n:02d}": "政府" if n < 4 else "政法" if n < 7 else None for n in range(11)}
     assert fits(groups) == {POOLED}
     assert fits(groups, min_departments_per_fit=4) == {"政府", POOLED}
     assert fits(groups, min_departments_per_fit=3) == {"政府", "政法", POOLED}

@@ -14,7 +14,7 @@ import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.mixed_model import Criterion, CrossedSums, MixedModel, crossed_sums, fit, model_at, solve
+from scoring.mixed_model import Criterion, CrossedSums, MixedModel, _Objective, crossed_sums, fit, model_at, solve
 
 Floats = npt.NDArray[np.float64]
 CRITERIA: tuple[Criterion, ...] = ("REML", "ML")
@@ -163,6 +163,18 @@ def test_the_minimum_is_found_at_the_boundary_too(seed: int, criterion: Criterio
         assert theirs > 1e-8 or ours == 0.0, "a variance at the boundary is exactly zero"
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_search_stuck_beside_zero_starts_again(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sums = crossed_sums(random_cells(seed, q=12, d=6))
+    model = fit(sums)
+    assert min(model.vs, model.vd) > 0
+    objective = _Objective(sums, "REML")
+    search, stuck = objective._inside, [objective.at(np.array([1e-9, 1e-9]))]
+    monkeypatch.setattr(objective, "_inside", lambda *arguments: stuck.pop() if stuck else search(*arguments))
+    found = objective.minimum(np.array([1.0, 1.0]), (True, True))
+    assert found.deviance == pytest.approx(model.deviance, abs=1e-8)
+
+
 def test_balanced_complete_design_has_the_closed_form() -> None:
     """Invariant 5: d_j = rho (mean_j - mean), rho = vd / (vd + v/n); and the REML variances are the ANOVA ones."""
     rng = np.random.default_rng(11)
@@ -285,6 +297,8 @@ def test_ratings_without_residual_spread_are_a_perfect_fit() -> None:
     assert model.outcome == "perfect_fit"
     assert np.isnan(model.reliability).all()
     np.testing.assert_allclose(model.score, 50.0 + 3 * np.arange(4), atol=1e-3)
+    stopped_early = model_at(crossed_sums(cells_of(voter, department, 50.0 + 3 * department)), "REML", 0.0, 3e7)
+    assert stopped_early.outcome == "perfect_fit", "a residual variance of a rounding error is none"
 
 
 def test_one_department_has_its_severity_free_mean_and_no_department_variance() -> None:

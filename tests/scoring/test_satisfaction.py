@@ -73,7 +73,10 @@ def test_means_by_hand() -> None:
             "peer_group": ["平原", "山区", "政府"],
         }
     )
-    result = satisfaction_means(answer_sums(responses, ITEMS), ITEMS, organisations, period_id="2026Q3")
+    older = ITEMS.with_columns(instrument_version=pl.lit("0"), dimension=pl.lit("旧"), scale_min=pl.lit(None, DECIMAL))
+    result = satisfaction_means(
+        answer_sums(responses, ITEMS), pl.concat([ITEMS, older]), organisations, period_id="2026Q3"
+    )
     assert dict(result.schema) == SATISFACTION_MEAN.schema
     numbers = [
         "n_answered",

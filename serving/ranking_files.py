@@ -1,0 +1,135 @@
+"""A ranking as a table on a terminal, as JSON, CSV, XLSX or Parquet."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from serving.session import json_text
+from serving.words import Words
+from warehouse.published import STATE, Column, Ranking, reasons_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+FORMATS = ("table", "json", "csv", "xlsx", "parquet")
+BINARY_FORMATS = ("xlsx", "parquet")
+SOURCE_COLUMNS = ("period_id", "release_id", "data_as_of", "scheme_id", "result_hash")
+"""What every row of a CSV file carries, since such a file has no other place for it."""
+
+
+def content(ranking: Ranking, form: str, words: Words) -> bytes:
+    """The bytes of a ranking in one of the file formats; ``table`` is not one of them."""
+    if form == "json":
+        return json_text(ranking.document()).encode()
+    if form == "csv":
+        return csv_bytes(ranking, words)
+    if form == "parquet":
+        return parquet_bytes(ranking)
+    from serving.workbook import workbook  # noqa: PLC0415 - only this format needs the writer
+
+    return workbook(ranking, words)
+
+
+def csv_bytes(ranking: Ranking, words: Words) -> bytes:
+    """UTF-8 with BOM, CRLF, labels as headings, states as codes; no cell opens as a formula."""
+    columns = [_csv_cell(column).alias(column.name) for column in ranking.columns]
+    source = ranking.source.document()
+    carried = [pl.lit(str(source[name] or "")).alias(f"_{name}") for name in SOURCE_COLUMNS]
+    headings = [column.label(words.language) for column in ranking.columns]
+    headings += [words(f"column.{_HEADINGS[name]}") for name in SOURCE_COLUMNS]
+    rows = ranking.rows.select(columns).with_columns(carried)
+    text = rows.with_columns(_formula_safe(name) for name, dtype in rows.schema.items() if dtype == pl.String)
+    named = text.rename(dict(zip(text.columns, headings, strict=True)))
+    return named.write_csv(include_bom=True, line_terminator="\r\n").encode()
+
+
+_HEADINGS = {
+    "period_id": "period", "release_id": "release", "data_as_of": "data_as_of", "scheme_id": "scheme",
+    "result_hash": "result_hash",
+}  # fmt: skip
+
+
+def _csv_cell(column: Column) -> pl.Expr:
+    value = pl.col(column.name)
+    if not column.is_number:
+        return value
+    state = pl.col(f"{column.name}{STATE}")
+    return pl.when(state == "shown").then(value.cast(pl.String)).otherwise(state)
+
+
+def _formula_safe(name: str) -> pl.Expr:
+    """Text a spreadsheet program does not take for a formula; a negative number stays one."""
+    text = pl.col(name)
+    risky = text.str.contains(r"^[=+\-@\t\r]") & ~text.str.contains(r"^-\d+(\.\d+)?$")
+    return pl.when(risky).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).alias(name)
+
+
+def parquet_bytes(ranking: Ranking) -> bytes:
+    """Columns under their code names with a state beside each number; the source is file metadata."""
+    buffer = BytesIO()
+    about = {"reverse_eval": json.dumps({"what": ranking.what, **ranking.source.document()}, ensure_ascii=False)}
+    ranking.rows.write_parquet(buffer, metadata=about)
+    return buffer.getvalue()
+
+
+def tables(ranking: Ranking, words: Words) -> list[Table]:
+    """One table per peer group, best first; departments without a rank follow in a table of their own."""
+    from serving.tables import table  # noqa: PLC0415 - Rich is not cheap to import
+
+    shown = [column for column in ranking.columns if column.name not in ("peer_group", "ratee_org_id", "ci_high", "org_id")]
+    headings = [words("column.interval") if column.name == "ci_low" else column.label(words.language) for column in shown]
+    numbers = [place for place, column in enumerate(shown) if column.is_number]
+    made = []
+    for group in ranking.peer_groups:
+        rows = ranking.rows.filter(pl.col("peer_group").eq_missing(pl.lit(group, pl.String)))
+        if ranking.what == "departments":
+            rows = rows.filter(pl.col("rank").is_not_null())
+        if not rows.is_empty():
+            lines = [[_text(ranking, row, column, words) for column in shown] for row in rows.to_dicts()]
+            made.append(table(_title(ranking, group, words), headings, lines, numbers=numbers))
+    unranked = _not_ranked(ranking, words)
+    return [*made, *unranked]
+
+
+def _not_ranked(ranking: Ranking, words: Words) -> list[Table]:
+    from serving.tables import table  # noqa: PLC0415 - Rich is not cheap to import
+
+    if ranking.what != "departments":
+        return []
+    rows = ranking.rows.filter(pl.col("rank").is_null()).sort("org_name", "ratee_org_id", nulls_last=True)
+    lines = [
+        (row["org_name"], row["peer_group"] or words("ranking.no_group"), reasons_text(row["reason_codes"], words.language))
+        for row in rows.to_dicts()
+    ]
+    headings = [words("column.department"), words("column.peer_group"), words("column.reason")]
+    return [table(words("ranking.not_ranked"), headings, lines)] if lines else []
+
+
+def _title(ranking: Ranking, group: str | None, words: Words) -> str:
+    source = ranking.source
+    name = group or words("ranking.no_group")
+    return words(f"ranking.title_{ranking.what}", group=name, period=source.period_id, release=source.release_id)
+
+
+def _text(ranking: Ranking, row: dict[str, Any], column: Column, words: Words) -> str:
+    from serving.workbook import cell_text  # noqa: PLC0415 - shared with the workbook
+
+    if column.is_number and row[f"{column.name}{STATE}"] != "shown":
+        return words(f"state.{row[f'{column.name}{STATE}']}")
+    if column.name == "ci_low":
+        return words("ranking.interval", low=f"{row['ci_low']:.1f}", high=f"{row['ci_high']:.1f}")
+    return figure(row[column.name], column.decimals) or cell_text(column, row[column.name], words)
+
+
+def figure(value: object, decimals: int | None) -> str:
+    """A number as people read it; "" for anything else."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, float):
+        return f"{value:.{decimals or 0}f}"
+    return str(value) if isinstance(value, int) else ""
