@@ -39,7 +39,7 @@ def run_demo(session: Session, home: Path) -> int:
     Raises:
         CommandError: the folder holds something that is not a demo.
     """
-    from flows.local import prefect_session, run_flow  # noqa: PLC0415 - Prefect takes seconds to import
+    from flows.local import prefect_session, run_flow
 
     began = time.monotonic()
     county = _prepare(home)
@@ -54,7 +54,7 @@ def run_demo(session: Session, home: Path) -> int:
 
 def _prepare(home: Path) -> DemoCounty:
     """The county's files in the inbox of a new home."""
-    from examples.demo_county import generate  # noqa: PLC0415 - imported by the command that needs it
+    from examples.demo_county import generate
 
     if home.exists() and any(home.iterdir()):
         if not (home / MARK).exists():

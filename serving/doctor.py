@@ -136,9 +136,9 @@ def _clock(given: _Examination) -> Iterator[Finding]:
 def _newest_run(given: _Examination) -> datetime | None:
     if not _has_database(given.settings):
         return None
-    from warehouse.database import reading_engine  # noqa: PLC0415 - SQLAlchemy takes a while to import
-    from warehouse.owners import as_utc  # noqa: PLC0415 - as above
-    from warehouse.runs import last_run  # noqa: PLC0415 - as above
+    from warehouse.database import reading_engine
+    from warehouse.owners import as_utc
+    from warehouse.runs import last_run
 
     row = last_run(reading_engine(given.settings.database_url))
     return None if row is None else as_utc(row["started_at"])
@@ -152,7 +152,7 @@ def _tables(given: _Examination) -> Iterator[Finding]:
     if not _has_database(given.settings):
         yield given.found("tables", "fail", "tables_missing")
         return
-    from warehouse.database import reading_engine, schema_versions  # noqa: PLC0415 - SQLAlchemy takes a while
+    from warehouse.database import reading_engine, schema_versions
 
     stored, needed = schema_versions(reading_engine(given.settings.database_url))
     if stored == needed:
@@ -164,8 +164,8 @@ def _tables(given: _Examination) -> Iterator[Finding]:
 def _locks(given: _Examination) -> Iterator[Finding]:
     if not _has_database(given.settings):
         return
-    from warehouse.database import reading_engine  # noqa: PLC0415 - SQLAlchemy takes a while to import
-    from warehouse.overview import locks_held  # noqa: PLC0415 - as above
+    from warehouse.database import reading_engine
+    from warehouse.overview import locks_held
 
     held = locks_held(reading_engine(given.settings.database_url), datetime.now(tz=UTC))
     if not held:
@@ -183,7 +183,7 @@ def _lake(given: _Examination) -> Iterator[Finding]:
     if not tables:
         yield given.found("lake", "ok", "lake_empty")
         return
-    from warehouse.lake import Lake  # noqa: PLC0415 - Delta takes a while to import
+    from warehouse.lake import Lake
 
     lake = Lake(folder)
     gone = [file.path.name for name in tables for file in lake.files(name) if not file.path.is_file()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from serving.exit_codes import ExitCode
 from serving.words import Words
 
@@ -26,27 +28,10 @@ def read_error(error: Exception, words: Words) -> tuple[ExitCode, str]:
         return error.code, error.text(words)
     if hasattr(error, "format_message"):  # the argument parser's own errors
         return ExitCode(getattr(error, "exit_code", ExitCode.USAGE)), _usage_error(error, words)
+    # Errors of other rooms are known by name, so that telling one does not import its room.
     name = type(error).__name__
-    if name in _LOCKED:
-        return ExitCode.LOCKED, _locked(error, words)
-    if name in ("ReleaseStateError", "PrefectServerError"):
-        return ExitCode.ERROR, words.one_of(str(error))
-    if name == "RunFailedError":
-        return ExitCode.ERROR, str(getattr(error, "text")(words.language))  # noqa: B009 - known by name only
-    if name == "UnknownFileError":
-        return _unknown_file(error, words)
-    if name == "NothingPublishedError":
-        return ExitCode.ERROR, _nothing_published(error, words)
-    if name == "UnknownPeerGroupError":
-        groups = words.listed(getattr(error, "peer_groups", ()))
-        return ExitCode.ERROR, words("error.unknown_peer_group", group=error, groups=groups)
-    if name == "UnknownSubjectError":
-        similar = getattr(error, "similar", ())
-        key = "error.unknown_subject_similar" if similar else "error.unknown_subject"
-        return ExitCode.ERROR, words(key, subject=error, similar=words.listed(similar))
-    if name == "SchemeError":
-        return ExitCode.ERROR, _scheme(error, words)
-    return ExitCode.ERROR, _other(error, words)
+    tell = _TOLD.get(name, _other)
+    return ExitCode.LOCKED if name in _LOCKED else ExitCode.ERROR, tell(error, words)
 
 
 def _usage_error(error: Exception, words: Words) -> str:
@@ -78,6 +63,25 @@ def _locked(error: Exception, words: Words) -> str:
     return words("error.locked", host=host, process=rest.partition(":")[0], since=began)
 
 
+def _in_both_languages(error: Exception, words: Words) -> str:
+    return words.one_of(str(error))
+
+
+def _run_failed(error: Exception, words: Words) -> str:
+    text: str = error.text(words.language)  # type: ignore[attr-defined]
+    return text
+
+
+def _peer_group(error: Exception, words: Words) -> str:
+    return words("error.unknown_peer_group", group=error, groups=words.listed(getattr(error, "peer_groups", ())))
+
+
+def _subject(error: Exception, words: Words) -> str:
+    similar = getattr(error, "similar", ())
+    key = "error.unknown_subject_similar" if similar else "error.unknown_subject"
+    return words(key, subject=error, similar=words.listed(similar))
+
+
 def _nothing_published(error: Exception, words: Words) -> str:
     periods = getattr(error, "periods", ())
     key = "error.nothing_published" if getattr(error, "known", False) else "error.unknown_period"
@@ -85,10 +89,10 @@ def _nothing_published(error: Exception, words: Words) -> str:
     return text + words("error.published_periods", periods=words.listed(periods)) if periods else text
 
 
-def _unknown_file(error: Exception, words: Words) -> tuple[ExitCode, str]:
+def _unknown_file(error: Exception, words: Words) -> str:
     matches = getattr(error, "matches", ())
     key = "error.several_files" if matches else "error.unknown_file"
-    return ExitCode.ERROR, words(key, file=error, matches=words.listed(matches))
+    return words(key, file=error, matches=words.listed(matches))
 
 
 def _scheme(error: Exception, words: Words) -> str:
@@ -106,3 +110,16 @@ def _other(error: Exception, words: Words) -> str:
         return words("error.database", detail=str(getattr(error, "orig", None) or error).splitlines()[0])
     detail = str(error).splitlines()[0] if str(error) else ""
     return words("error.unexpected", kind=type(error).__name__, detail=detail)
+
+
+_TOLD: Mapping[str, Callable[[Exception, Words], str]] = {
+    **dict.fromkeys(_LOCKED, _locked),
+    "ReleaseStateError": _in_both_languages,
+    "PrefectServerError": _in_both_languages,
+    "RunFailedError": _run_failed,
+    "NothingPublishedError": _nothing_published,
+    "UnknownPeerGroupError": _peer_group,
+    "UnknownSubjectError": _subject,
+    "UnknownFileError": _unknown_file,
+    "SchemeError": _scheme,
+}

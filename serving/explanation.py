@@ -36,7 +36,11 @@ def _leaf(parent: Tree, text: str) -> Tree:
 
 
 def _reason(reasons: list[dict[str, str]], words: Words) -> str:
-    return "；".join(each["zh"] for each in reasons) if words.language == "zh" else "; ".join(each["en"] for each in reasons)
+    return (
+        "；".join(each["zh"] for each in reasons)
+        if words.language == "zh"
+        else "; ".join(each["en"] for each in reasons)
+    )
 
 
 def _department(root: Tree, document: Mapping[str, Any], words: Words) -> None:
@@ -50,7 +54,10 @@ def _department(root: Tree, document: Mapping[str, Any], words: Words) -> None:
     if score["overall_mean"] is not None:
         sign = "+" if score["effect"] >= 0 else "−"
         effect = f"{sign} {abs(score['effect']):.1f}"
-        _leaf(branch, words("explain.sum", mean=f"{score['overall_mean']:.1f}", effect=effect, score=f"{score['value']:.1f}"))
+        _leaf(
+            branch,
+            words("explain.sum", mean=f"{score['overall_mean']:.1f}", effect=effect, score=f"{score['value']:.1f}"),
+        )
     interval = document["interval"]
     if interval["low"] is not None:
         _leaf(branch, words("explain.interval", low=f"{interval['low']:.1f}", high=f"{interval['high']:.1f}"))
@@ -77,12 +84,18 @@ def _unit(root: Tree, document: Mapping[str, Any], words: Words) -> None:
     _leaf(root, words("explain.group", group=document["peer_group"] or words("ranking.no_group")))
     indicators = _leaf(root, words("explain.indicators"))
     for each in document["indicators"]:
-        branch = _leaf(indicators, words("explain.points", indicator=each["indicator_id"], points=_whole(each["points"], words)))
-        baseline = "-" if each["baseline_value"] is None else f"{_plain(each['baseline_value'])} ({each['baseline_period']})"
+        branch = _leaf(
+            indicators, words("explain.points", indicator=each["indicator_id"], points=_whole(each["points"], words))
+        )
+        baseline = (
+            "-" if each["baseline_value"] is None else f"{_plain(each['baseline_value'])} ({each['baseline_period']})"
+        )
         _leaf(branch, words("explain.value", value=_plain(each["value"]), baseline=baseline))
         _leaf(
             branch,
-            words("explain.anchors", threshold=_plain(each["achievement_threshold"]), benchmark=_plain(each["benchmark"])),
+            words(
+                "explain.anchors", threshold=_plain(each["achievement_threshold"]), benchmark=_plain(each["benchmark"])
+            ),
         )
         parts = {name: _whole(each[name], words) for name in ("achievement", "improvement")}
         _leaf(branch, words("explain.better_of", **parts))
@@ -105,7 +118,9 @@ def _unit(root: Tree, document: Mapping[str, Any], words: Words) -> None:
 def _citation(root: Tree, document: Mapping[str, Any], words: Words) -> None:
     scheme, source = document["scheme"], document["source"]
     title = scheme["title"][words.language]
-    branch = _leaf(root, words("explain.scheme", scheme=scheme["scheme_id"], title=title, hash=scheme["scheme_hash"][:12]))
+    branch = _leaf(
+        root, words("explain.scheme", scheme=scheme["scheme_id"], title=title, hash=scheme["scheme_hash"][:12])
+    )
     if document["kind"] == "department" and document["state"] == "shown":
         for rule in scheme["rules"]:
             unit = f" {rule['unit']}" if rule["unit"] else ""

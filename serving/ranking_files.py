@@ -30,7 +30,7 @@ def content(ranking: Ranking, form: str, words: Words) -> bytes:
         return csv_bytes(ranking, words)
     if form == "parquet":
         return parquet_bytes(ranking)
-    from serving.workbook import workbook  # noqa: PLC0415 - only this format needs the writer
+    from serving.workbook import workbook
 
     return workbook(ranking, words)
 
@@ -79,10 +79,14 @@ def parquet_bytes(ranking: Ranking) -> bytes:
 
 def tables(ranking: Ranking, words: Words) -> list[Table]:
     """One table per peer group, best first; departments without a rank follow in a table of their own."""
-    from serving.tables import table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import table
 
-    shown = [column for column in ranking.columns if column.name not in ("peer_group", "ratee_org_id", "ci_high", "org_id")]
-    headings = [words("column.interval") if column.name == "ci_low" else column.label(words.language) for column in shown]
+    shown = [
+        column for column in ranking.columns if column.name not in ("peer_group", "ratee_org_id", "ci_high", "org_id")
+    ]
+    headings = [
+        words("column.interval") if column.name == "ci_low" else column.label(words.language) for column in shown
+    ]
     numbers = [place for place, column in enumerate(shown) if column.is_number]
     made = []
     for group in ranking.peer_groups:
@@ -97,13 +101,17 @@ def tables(ranking: Ranking, words: Words) -> list[Table]:
 
 
 def _not_ranked(ranking: Ranking, words: Words) -> list[Table]:
-    from serving.tables import table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import table
 
     if ranking.what != "departments":
         return []
     rows = ranking.rows.filter(pl.col("rank").is_null()).sort("org_name", "ratee_org_id", nulls_last=True)
     lines = [
-        (row["org_name"], row["peer_group"] or words("ranking.no_group"), reasons_text(row["reason_codes"], words.language))
+        (
+            row["org_name"],
+            row["peer_group"] or words("ranking.no_group"),
+            reasons_text(row["reason_codes"], words.language),
+        )
         for row in rows.to_dicts()
     ]
     headings = [words("column.department"), words("column.peer_group"), words("column.reason")]
@@ -117,7 +125,7 @@ def _title(ranking: Ranking, group: str | None, words: Words) -> str:
 
 
 def _text(ranking: Ranking, row: dict[str, Any], column: Column, words: Words) -> str:
-    from serving.workbook import cell_text  # noqa: PLC0415 - shared with the workbook
+    from serving.workbook import cell_text
 
     if column.is_number and row[f"{column.name}{STATE}"] != "shown":
         return words(f"state.{row[f'{column.name}{STATE}']}")

@@ -44,7 +44,12 @@ def moment(text: str | None) -> str:
 def files_table(words: Words, answers: Iterable[Mapping[str, Any]]) -> Table:
     """What became of each file: decision, balance, codes."""
     parts = ("read", "accepted", "unchanged", "rejected", "held", "skipped")
-    headings = [words("column.file"), words("column.decision"), *(words(f"balance.{part}") for part in parts), words("column.codes")]
+    headings = [
+        words("column.file"),
+        words("column.decision"),
+        *(words(f"balance.{part}") for part in parts),
+        words("column.codes"),
+    ]
     rows = [
         (
             answer["name"], words(f"decision.{answer['decision']}"), *(answer["balance"].get(part, 0) for part in parts),

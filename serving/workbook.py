@@ -53,7 +53,7 @@ def workbook(ranking: Ranking, words: Words) -> bytes:
 class _Writer:
     """One workbook being written."""
 
-    def __init__(self, book: Any, ranking: Ranking, words: Words) -> None:  # noqa: ANN401 - xlsxwriter has no types
+    def __init__(self, book: Any, ranking: Ranking, words: Words) -> None:
         self.book, self.ranking, self.words = book, ranking, words
         self.sheets: list[tuple[str, str]] = []
         line = {**FONT, "bottom": 1, "bottom_color": "#D3DAE1", "valign": "vcenter"}
@@ -68,7 +68,9 @@ class _Writer:
         self.quoted = book.add_format({**line, "indent": 1, "quote_prefix": True})
         self.word = book.add_format({**line, "align": "right"})
         self.numbers = {
-            decimals: book.add_format({**line, "align": "right", "num_format": f"0.{'0' * decimals}" if decimals else "0"})
+            decimals: book.add_format(
+                {**line, "align": "right", "num_format": f"0.{'0' * decimals}" if decimals else "0"}
+            )
             for decimals in (0, 1, 2)
         }
         self.exact = book.add_format({**line, "align": "right", "num_format": "0.######"})
@@ -160,7 +162,7 @@ class _Writer:
             return "-"
         return self.words("workbook.decimals", number=column.decimals)
 
-    def _sheet(self, wanted: str) -> Any:  # noqa: ANN401 - xlsxwriter has no types
+    def _sheet(self, wanted: str) -> Any:
         """A sheet whose name a spreadsheet program allows and no other sheet has."""
         clean = "".join("_" if letter in FORBIDDEN_IN_SHEET_NAMES else letter for letter in wanted).strip("'")
         name, number = clean[:SHEET_NAME_CHARACTERS], 2
@@ -173,9 +175,7 @@ class _Writer:
         sheet.set_default_row(ROW_HEIGHT)
         return sheet
 
-    def _data_sheet(
-        self, name: str, title: str, table: str, columns: Sequence[Column], rows: pl.DataFrame
-    ) -> None:
+    def _data_sheet(self, name: str, title: str, table: str, columns: Sequence[Column], rows: pl.DataFrame) -> None:
         """Title, a line of notes, the header in row 3 and the data below it as one table."""
         sheet = self._sheet(name)
         source = self.ranking.source
@@ -194,13 +194,15 @@ class _Writer:
             },
         )  # fmt: skip
         for place, column in enumerate(columns):
-            shown = [self._cell(sheet, line, place, column, record) for line, record in enumerate(records, HEADER_ROW + 1)]
+            shown = [
+                self._cell(sheet, line, place, column, record) for line, record in enumerate(records, HEADER_ROW + 1)
+            ]
             widest = max((display_width(text) for text in [heads[place], *shown]), default=0)
             sheet.set_column(place, place, min(widest + 3, WIDEST))
         sheet.freeze_panes(HEADER_ROW + 1, 2 if table.startswith("departments") else 1)
         self._print_set_up(sheet, len(columns))
 
-    def _print_set_up(self, sheet: Any, columns: int) -> None:  # noqa: ANN401 - xlsxwriter has no types
+    def _print_set_up(self, sheet: Any, columns: int) -> None:
         sheet.set_paper(9)
         if columns >= LANDSCAPE_FROM:
             sheet.set_landscape()
@@ -209,7 +211,7 @@ class _Writer:
         source = self.ranking.source
         sheet.set_footer(f"&L{source.release_id} {source.result_hash[:12]}&R{self.words('workbook.page')}")
 
-    def _cell(self, sheet: Any, row: int, place: int, column: Column, record: dict[str, Any]) -> str:  # noqa: ANN401 - as above
+    def _cell(self, sheet: Any, row: int, place: int, column: Column, record: dict[str, Any]) -> str:
         """Write one cell; returns its text as shown, for the width of the column."""
         value = record[column.name]
         state = record.get(f"{column.name}{STATE}", "shown")

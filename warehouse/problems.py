@@ -101,14 +101,14 @@ def _problem(row: RowMapping, language: Language) -> Problem:
     values: dict[str, Any] = {"column": label, **{name: row[name] or "" for name in ("value", "expected", "detail")}}
     letter = f"{row['column_letter']} " if row["column_letter"] else ""
     return Problem(
-        row["file"], row["sha256"], row["code"], entry.severity, row["sheet"] or "", row["row"], f"{letter}{label}".strip(),
-        row["value"] or "", entry.text(language, **values), entry.fix(language, **values),
+        row["file"], row["sha256"], row["code"], entry.severity, row["sheet"] or "", row["row"],
+        f"{letter}{label}".strip(), row["value"] or "", entry.text(language, **values), entry.fix(language, **values),
     )  # fmt: skip
 
 
 def _label(dataset: str | None, column: str | None, language: Language) -> str:
     """What a column is called; its stored name where the dataset declares none of that name."""
-    if dataset in DATASETS and column:
+    if dataset is not None and dataset in DATASETS and column:
         for declared in DATASETS[dataset].all_columns:
             if declared.stored_name == column:
                 return declared.zh if language == "zh" else declared.name

@@ -19,7 +19,7 @@ REJECTED_LISTED = 5
 
 def version(session: Session) -> int:
     """The version of the program and of what it rests on."""
-    from serving.doctor import versions  # noqa: PLC0415 - imported by the command that needs it
+    from serving.doctor import versions
 
     parts = versions()
     if session.as_json:
@@ -31,7 +31,7 @@ def version(session: Session) -> int:
 
 def status(session: Session) -> int:
     """How things stand; STALE when the night or a publication was missed."""
-    from warehouse.overview import overview  # noqa: PLC0415 - imported by the command that needs it
+    from warehouse.overview import overview
 
     settings = session.existing_settings()
     found = overview(session.reading_engine(), datetime.now(tz=UTC))
@@ -55,7 +55,7 @@ def _waiting_in_inbox(inbox: Path) -> int:
 
 
 def _runs(session: Session, found: Overview) -> Table:
-    from serving.tables import moment, table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import moment, table
 
     words = session.words
 
@@ -71,7 +71,7 @@ def _runs(session: Session, found: Overview) -> Table:
 
 
 def _periods(session: Session, found: Overview) -> Table:
-    from serving.tables import moment, table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import moment, table
 
     words = session.words
     headings = [words(f"column.{name}") for name in ("period", "state", "cutoff", "published", "version", "waiting")]
@@ -87,7 +87,7 @@ def _periods(session: Session, found: Overview) -> Table:
 
 
 def _files(session: Session, found: Overview, waiting: int) -> Table:
-    from serving.tables import table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import table
 
     words = session.words
     held = words.listed(found.held_files[:REJECTED_LISTED])
@@ -102,14 +102,14 @@ def _files(session: Session, found: Overview, waiting: int) -> Table:
 
 def doctor(session: Session) -> int:
     """Whether the installation is sound; ERROR when a check fails."""
-    from serving.doctor import examine  # noqa: PLC0415 - imported by the command that needs it
+    from serving.doctor import examine
 
     findings = examine(session.settings(), session.words)
     failed = any(finding.level == "fail" for finding in findings)
     if session.as_json:
         session.document({"ok": not failed, "checks": [finding.document() for finding in findings]})
     else:
-        from serving.tables import table  # noqa: PLC0415 - Rich is not cheap to import
+        from serving.tables import table
 
         words = session.words
         rows = [(words(f"level.{each.level}"), each.title, each.detail) for each in findings]

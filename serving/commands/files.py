@@ -32,7 +32,7 @@ Reason = Annotated[str, typer.Option("--reason", help="option.reason", metavar="
 
 def check(session: Session, paths: Files, output: Output = CHECK_FOLDER) -> int:
     """Check files as the night would; no home, no database and no scheduler."""
-    from tasks.check_alone import check_alone  # noqa: PLC0415 - imported by the command that needs it
+    from tasks.check_alone import check_alone
 
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
@@ -51,7 +51,7 @@ def _verdict_document(verdict: Verdict) -> dict[str, Any]:
 
 
 def _show_verdicts(session: Session, verdicts: list[Verdict]) -> None:
-    from serving.tables import files_table, table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import files_table, table
 
     words = session.words
     session.show(files_table(words, [verdict.document for verdict in verdicts]))
@@ -90,7 +90,7 @@ def _first_messages(verdict: Verdict) -> dict[str, str]:
 
 def rejects(session: Session, file: OneFile = None, code: Code = None, limit: Limit = 50) -> int:
     """What was rejected, held or refused, and why."""
-    from warehouse.problems import find_file, problems  # noqa: PLC0415 - imported by the command that needs it
+    from warehouse.problems import find_file, problems
 
     engine = session.reading_engine()
     sha256 = None if file is None else str(find_file(engine, file)["sha256"])
@@ -108,7 +108,7 @@ def rejects(session: Session, file: OneFile = None, code: Code = None, limit: Li
 
 def show_problems(session: Session, found: Problems) -> None:
     """Print problems as a table, and say when it does not list them all."""
-    from serving.tables import table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import table
 
     words = session.words
     headings = [words(f"column.{name}") for name in ("file", "row", "column", "code", "message", "remedy")]
@@ -121,8 +121,8 @@ def show_problems(session: Session, found: Problems) -> None:
 
 def accept(session: Session, file: HeldFile, reason: Reason) -> int:
     """Release a held file: the next run loads it."""
-    from warehouse.ledger import release_hold  # noqa: PLC0415 - imported by the command that needs it
-    from warehouse.problems import find_file  # noqa: PLC0415 - as above
+    from warehouse.ledger import release_hold
+    from warehouse.problems import find_file
 
     given = _given(reason)
     engine = session.writing_engine()
@@ -138,7 +138,7 @@ def accept(session: Session, file: HeldFile, reason: Reason) -> int:
 
 def reopen(session: Session, period: Period, reason: Reason) -> int:
     """Reopen a published period: late and corrected rows count in its next release."""
-    from warehouse.ledger import periods, reopen_period  # noqa: PLC0415 - imported by the command that needs it
+    from warehouse.ledger import periods, reopen_period
 
     given = _given(reason)
     engine = session.writing_engine()

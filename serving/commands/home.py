@@ -19,8 +19,8 @@ Folder = Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="option.
 
 def init(session: Session) -> int:
     """Make the home; run again, it makes only what is missing."""
-    from tasks.home import make_home  # noqa: PLC0415 - imported by the command that needs it
-    from warehouse.settings import TIME_ZONE  # noqa: PLC0415 - as above
+    from tasks.home import make_home
+    from warehouse.settings import TIME_ZONE
 
     settings = session.settings()
     year = datetime.now(tz=ZoneInfo(TIME_ZONE)).year
@@ -39,6 +39,6 @@ def init(session: Session) -> int:
 
 def demo(session: Session, folder: Folder = None) -> int:
     """A fictional county from its files to a published ranking."""
-    from serving.demo import run_demo  # noqa: PLC0415 - imported by the command that needs it
+    from serving.demo import run_demo
 
     return run_demo(session, folder or session.home or DEMO_FOLDER)

@@ -18,7 +18,7 @@ WhyNote = Annotated[str | None, typer.Option("--reason", help="option.sign_reaso
 
 def list_releases(session: Session, period: OfPeriod = None) -> int:
     """Releases in the order of their chain."""
-    from warehouse.releases import releases, when  # noqa: PLC0415 - imported by the command that needs it
+    from warehouse.releases import releases, when
 
     found = [
         {
@@ -31,7 +31,7 @@ def list_releases(session: Session, period: OfPeriod = None) -> int:
     if session.as_json:
         session.document({"releases": found})
         return ExitCode.OK
-    from serving.tables import moment, table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import moment, table
 
     words = session.words
     if not found:
@@ -51,7 +51,7 @@ def list_releases(session: Session, period: OfPeriod = None) -> int:
 
 def show(session: Session, release: Release) -> int:
     """What a release was made from: its manifest."""
-    from warehouse.releases import find_release, when  # noqa: PLC0415 - imported by the command that needs it
+    from warehouse.releases import find_release, when
 
     row = find_release(session.reading_engine(), release)
     manifest = json.loads(row["manifest"])
@@ -62,7 +62,7 @@ def show(session: Session, release: Release) -> int:
     if session.as_json:
         session.document({**head, "manifest": manifest})
         return ExitCode.OK
-    from serving.tables import moment, table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import moment, table
 
     words = session.words
     inputs: dict[str, int] = {}
@@ -87,8 +87,8 @@ def show(session: Session, release: Release) -> int:
 
 def verify(session: Session, release: Release) -> int:
     """Recompute a release from the lake; ERROR when anything differs."""
-    from tasks.release import verify_release  # noqa: PLC0415 - imported by the command that needs it
-    from tasks.workspace import open_workspace  # noqa: PLC0415 - as above
+    from tasks.release import verify_release
+    from tasks.workspace import open_workspace
 
     found = verify_release(open_workspace(session.existing_settings(), language=session.language), release)
     document: dict[str, Any] = {
@@ -108,8 +108,8 @@ def verify(session: Session, release: Release) -> int:
 
 def sign(session: Session, release: Release, by: By, reason: WhyNote = None) -> int:
     """Sign an audited release in one's own name."""
-    from warehouse.releases import find_release  # noqa: PLC0415 - imported by the command that needs it
-    from warehouse.releases import sign as sign_release  # noqa: PLC0415 - as above
+    from warehouse.releases import find_release
+    from warehouse.releases import sign as sign_release
 
     engine = session.writing_engine()
     signed = sign_release(engine, release, by, reason)
@@ -124,8 +124,8 @@ def sign(session: Session, release: Release, by: By, reason: WhyNote = None) -> 
 
 def publish(session: Session, release: Release, by: By) -> int:
     """Publish a release: readers of its period see it from now on."""
-    from warehouse.releases import find_release  # noqa: PLC0415 - imported by the command that needs it
-    from warehouse.releases import publish as publish_release  # noqa: PLC0415 - as above
+    from warehouse.releases import find_release
+    from warehouse.releases import publish as publish_release
 
     engine = session.writing_engine()
     row = find_release(engine, release)

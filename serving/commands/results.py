@@ -52,7 +52,7 @@ def rankings(
     what: Which = What.DEPARTMENTS,
 ) -> int:  # fmt: skip
     """The published ranking of a period, to read or as a file."""
-    from warehouse.published import ranking  # noqa: PLC0415 - imported by the command that needs it
+    from warehouse.published import ranking
 
     chosen = _format(session, form, output)
     found = ranking(session.reading_engine(), period, what.value, peer_group)
@@ -60,7 +60,7 @@ def rankings(
         show_ranking(session, found)
         return ExitCode.OK
     if chosen in (Format.JSON, Format.CSV) and output is None:
-        import sys  # noqa: PLC0415 - bytes go past the text layer
+        import sys
 
         sys.stdout.flush()
         _binary(sys.stdout).write(_content(session, found, chosen))
@@ -87,7 +87,7 @@ def _format(session: Session, form: Format | None, output: Path | None) -> Forma
     return Format.JSON if session.as_json else Format.TABLE
 
 
-def _binary(stream: Any) -> Any:  # noqa: ANN401 - a stream of the interpreter or of a test
+def _binary(stream: Any) -> Any:
     class _Text:
         def write(self, content: bytes) -> None:
             stream.write(content.decode())
@@ -96,7 +96,7 @@ def _binary(stream: Any) -> Any:  # noqa: ANN401 - a stream of the interpreter o
 
 
 def _content(session: Session, found: Ranking, form: Format) -> bytes:
-    from serving.ranking_files import content  # noqa: PLC0415 - imported by the command that needs it
+    from serving.ranking_files import content
 
     return content(found, form.value, session.words)
 
@@ -117,12 +117,12 @@ def write_ranking(session: Session, found: Ranking, form: Format, target: Path) 
 
 
 def _as_text(session: Session, found: Ranking) -> bytes:
-    from io import StringIO  # noqa: PLC0415 - only a table in a file needs it
+    from io import StringIO
 
-    from rich.console import Console  # noqa: PLC0415 - Rich is not cheap to import
+    from rich.console import Console
 
-    from serving.ranking_files import tables  # noqa: PLC0415 - as above
-    from serving.session import PLAIN_WIDTH  # noqa: PLC0415 - as above
+    from serving.ranking_files import tables
+    from serving.session import PLAIN_WIDTH
 
     buffer = StringIO()
     console = Console(file=buffer, width=PLAIN_WIDTH, no_color=True, highlight=False)
@@ -133,7 +133,7 @@ def _as_text(session: Session, found: Ranking) -> bytes:
 
 def show_ranking(session: Session, found: Ranking) -> None:
     """Print a ranking as tables, and say which release it is."""
-    from serving.ranking_files import tables  # noqa: PLC0415 - imported by the command that needs it
+    from serving.ranking_files import tables
 
     session.show(*tables(found, session.words))
     if found.what == "departments":
@@ -142,7 +142,7 @@ def show_ranking(session: Session, found: Ranking) -> None:
 
 
 def _say_source(session: Session, found: Ranking) -> None:
-    from serving.tables import moment  # noqa: PLC0415 - imported by the command that needs it
+    from serving.tables import moment
 
     source = found.source
     session.remark(
@@ -153,13 +153,13 @@ def _say_source(session: Session, found: Ranking) -> None:
 
 def explain(session: Session, subject: Subject, period: Period) -> int:
     """From a published figure back to what it was made of."""
-    from warehouse.explained import explain as explained  # noqa: PLC0415 - imported by the command that needs it
+    from warehouse.explained import explain as explained
 
     document = explained(session.reading_engine(), period, subject)
     if session.as_json:
         session.document(document)
     else:
-        from serving.explanation import tree  # noqa: PLC0415 - Rich is not cheap to import
+        from serving.explanation import tree
 
         session.show(tree(document, session.words))
     return ExitCode.OK

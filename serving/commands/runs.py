@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="option.ingest_paths")]
 Submitter = Annotated[str | None, typer.Option("--submitter", help="option.submitter", metavar="ORG_ID")]
-Day = Annotated[
-    datetime | None, typer.Option("--date", help="option.date", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"])
-]
+Day = Annotated[datetime | None, typer.Option("--date", help="option.date", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"])]
 
 UNFINISHED_PREFIXES = ("~$", ".")
 UNFINISHED_SUFFIXES = (".tmp", ".part", ".manifest.yaml")
@@ -28,7 +26,7 @@ UNFINISHED_SUFFIXES = (".tmp", ".part", ".manifest.yaml")
 
 def ingest(session: Session, paths: Paths, submitter: Submitter = None) -> int:
     """Take files now; the exit code is that of the worst decision."""
-    from flows.local import run_flow  # noqa: PLC0415 - Prefect takes seconds to import
+    from flows.local import run_flow
 
     files = files_of(session, paths)
     with session.progress() as progress:
@@ -63,7 +61,7 @@ def _is_finished(path: Path) -> bool:
 
 def nightly(session: Session, day: Day = None) -> int:
     """Take the inbox and bring every due period up to date; ERROR when results failed their audit."""
-    from flows.local import run_flow  # noqa: PLC0415 - Prefect takes seconds to import
+    from flows.local import run_flow
 
     given: dict[str, Any] = {} if day is None else {"day": day.date()}
     with session.progress() as progress:
@@ -77,7 +75,7 @@ def _tell(session: Session, report: NightReport) -> None:
         session.document(report.document())
         return
     if report.answers:
-        from serving.tables import files_table  # noqa: PLC0415 - Rich is not cheap to import
+        from serving.tables import files_table
 
         session.show(files_table(session.words, [answer.__dict__ for answer in report.answers]))
     if report.released:
@@ -89,16 +87,16 @@ def _tell(session: Session, report: NightReport) -> None:
             session.remark("night.finding", period=released.period_id, finding=finding)
 
 
-def released_table(session: Session, report: NightReport) -> Any:  # noqa: ANN401 - Rich is imported where it is used
+def released_table(session: Session, report: NightReport) -> Any:
     """The releases a run made or confirmed."""
-    from serving.tables import table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import table
 
     words = session.words
     headings = [words(f"column.{name}") for name in ("period", "release", "state", "new", "result_hash")]
     rows = [
         (
             each.period_id, each.release_id, words(f"release_state.{each.state}"),
-            words("yes" if each.is_new else "no"), each.result_hash[:12],
+            words("word.yes" if each.is_new else "word.no"), each.result_hash[:12],
         )
         for each in report.released
     ]  # fmt: skip
@@ -107,7 +105,7 @@ def released_table(session: Session, report: NightReport) -> Any:  # noqa: ANN40
 
 def schedule(session: Session) -> int:
     """Serve the nightly run and the runs on demand from this process until it is stopped."""
-    from flows.local import serve_all  # noqa: PLC0415 - Prefect takes seconds to import
+    from flows.local import serve_all
 
     session.remark("schedule.serving")
     serve_all(session.settings())

@@ -18,9 +18,9 @@ Folder = Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="option.
 
 def show(session: Session, period: ForPeriod) -> int:
     """The scheme in force in a period, every number with its unit and citation."""
-    from scoring.scheme import scheme_hash  # noqa: PLC0415 - imported by the command that needs it
-    from tasks.score import scheme_for  # noqa: PLC0415 - as above
-    from warehouse.ledger import periods  # noqa: PLC0415 - as above
+    from scoring.scheme import scheme_hash
+    from tasks.score import scheme_for
+    from warehouse.ledger import periods
 
     known = {row["period_id"]: row for row in periods(session.reading_engine())}
     if period not in known:
@@ -30,12 +30,14 @@ def show(session: Session, period: ForPeriod) -> int:
     if session.as_json:
         session.document({"period_id": period, "scheme_hash": scheme_hash(scheme), "scheme": document})
         return ExitCode.OK
-    from serving.tables import table  # noqa: PLC0415 - Rich is not cheap to import
+    from serving.tables import table
 
     words = session.words
     headings = [words(f"column.{name}") for name in ("rule", "value", "unit", "reference")]
     title = f"{scheme.scheme_id}  {scheme.title.zh if session.language == 'zh' else scheme.title.en}"
-    session.show(table(title, headings, list(_rules(document)), caption=f"{words('column.scheme_hash')} {scheme_hash(scheme)}"))
+    session.show(
+        table(title, headings, list(_rules(document)), caption=f"{words('column.scheme_hash')} {scheme_hash(scheme)}")
+    )
     return ExitCode.OK
 
 
@@ -51,7 +53,7 @@ def _rules(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, s
 
 def lint(session: Session, folder: Folder = None) -> int:
     """Whether every scheme of a folder can be read and no two are in force on one day."""
-    from scoring.scheme import load_schemes  # noqa: PLC0415 - imported by the command that needs it
+    from scoring.scheme import load_schemes
 
     place = folder or session.settings().schemes
     if not place.is_dir():
