@@ -1,19 +1,35 @@
-"""Run a flow in this process, with nothing of Prefect's to be seen or set up."""
+"""Run flows in this process, or serve them from it, with nothing of Prefect's to be set up first.
+
+Prefect and the steps are imported only after the environment is set and Prefect's server has been
+started, so that the server comes up while they are imported.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from expectations.catalogue import Language
-from flows.prefect_server import API_URL, prefect_environment, prefect_home, prefect_server, wait_until_ready
-from flows.run_context import RunContext, running_in
-from tasks.ingest import Progress, no_progress
-from tasks.night import NightReport
+from flows.prefect_server import (
+    API_URL,
+    announced,
+    prefect_environment,
+    prefect_home,
+    prefect_server,
+    wait_until_ready,
+)
 from warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from tasks.ingest import Progress
+    from tasks.night import NightReport
 
 FlowName = Literal["nightly", "ingest", "score", "backfill", "release"]
 OUR_PACKAGES = ("flows", "tasks", "expectations", "scoring", "warehouse")
@@ -21,7 +37,7 @@ DRAIN_SECONDS = 5.0
 
 
 class RunFailedError(Exception):
-    """A run failed for a reason that is none of ours; the cause and Prefect's log have the particulars.
+    """A run failed for a reason that is none of our own errors; Prefect's log has the particulars.
 
     ``step`` is the step it failed in, or None outside of every step.
     """
@@ -43,7 +59,7 @@ class RunFailedError(Exception):
 
 
 def run_flow(
-    name: FlowName, settings: Settings, progress: Progress = no_progress, *, language: Language = "zh",
+    name: FlowName, settings: Settings, progress: Progress | None = None, *, language: Language = "zh",
     **parameters: Any,
 ) -> NightReport:  # fmt: skip
     """Run a flow here and return what it did.
@@ -63,43 +79,66 @@ def run_flow(
         PrefectServerError: Prefect's server did not start.
         RunFailedError: anything that is not one of our own errors, which pass unchanged.
     """
-    with prefect_session(settings), running_in(RunContext(settings, progress, language)):
-        from tasks.prefect_tasks import step_of
+    with prefect_session(settings, checks_files=name == "ingest"):
+        from flows.run_context import RunContext, running_in  # noqa: PLC0415 - imported beside the server's start
+        from tasks.ingest import no_progress  # noqa: PLC0415
+        from tasks.prefect_tasks import step_of  # noqa: PLC0415
 
         try:
-            report: NightReport = getattr(import_module(f"flows.{name}"), name)(**parameters)
+            with running_in(RunContext(settings, progress or no_progress, language)):
+                report: NightReport = getattr(import_module(f"flows.{name}"), name)(**parameters)
         except Exception as error:
             if type(error).__module__.partition(".")[0] in OUR_PACKAGES:
                 raise
-            log = prefect_home(settings) / "prefect.log"
-            raise RunFailedError(name, step_of(error), error, str(log)) from error
+            raise RunFailedError(name, step_of(error), error, str(prefect_home(settings) / "prefect.log")) from error
     return report
 
 
 @contextmanager
-def prefect_session(settings: Settings) -> Iterator[None]:
+def prefect_session(settings: Settings, *, checks_files: bool = False) -> Iterator[None]:
     """Let the runs inside the block share one Prefect server; the environment is as before afterwards.
+
+    Args:
+        settings: The home that holds Prefect's files.
+        checks_files: Files will be checked, even when the inbox is empty.
 
     Raises:
         PrefectServerError: Prefect's server did not start.
     """
     with prefect_server(settings) as url, _environment({**prefect_environment(settings), API_URL: url}):
         prefect_home(settings).mkdir(mode=0o700, parents=True, exist_ok=True)
-        from prefect.events.worker import EventsWorker
-        from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-        import_module("flows.nightly")  # while the server is starting
+        import_module("flows.nightly")
+        if checks_files or any(settings.inbox.rglob("*")):
+            _import_great_expectations()
         wait_until_ready(settings, url)
-        # Settings are read when Prefect is first imported; a later session has to say so again.
-        with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: prefect_home(settings)}):
-            try:
-                yield
-            finally:
-                EventsWorker.drain_all(timeout=DRAIN_SECONDS)  # the last task runs are told while the server lives
+        with _settings_of_prefect(settings, url):
+            yield
+
+
+def _import_great_expectations() -> None:
+    """Spend the time in which the server starts on what the first checked file would wait for."""
+    from tasks.ingest import import_ahead  # noqa: PLC0415
+
+    import_ahead().join()
 
 
 @contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
+def _settings_of_prefect(settings: Settings, url: str) -> Iterator[None]:
+    """Prefect reads the environment when it is first imported; a later session has to say its settings again."""
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415 - after the environment is set
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings  # noqa: PLC0415
+
+    ours: Mapping[Any, Any] = {PREFECT_API_URL: url, PREFECT_HOME: prefect_home(settings)}
+    changed = {setting: value for setting, value in ours.items() if setting.value() != value}
+    with temporary_settings(changed):
+        try:
+            yield
+        finally:
+            EventsWorker.drain_all(timeout=DRAIN_SECONDS)  # the last task runs are told while the server lives
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -110,3 +149,44 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def serve_all(settings: Settings) -> None:
+    """Serve the nightly run and the runs on demand from this process until SIGTERM or Ctrl-C.
+
+    One run at a time; others wait in the queue. Without ``PREFECT_API_URL`` a Prefect server with its
+    pages is started here, on Prefect's usual port when it is free.
+
+    Raises:
+        PrefectServerError: Prefect's server did not start.
+    """
+    home = {"REVERSE_EVAL_HOME": str(settings.home.resolve())}
+    lasting = {"PREFECT_LOGGING_TO_API_ENABLED": "true", **home}
+    settings.make_folders()
+    with (
+        prefect_server(settings, with_services=True) as url,
+        _environment({**prefect_environment(settings), **lasting, API_URL: url}),
+        _stopped_by_sigterm(),
+        announced(settings, url),
+    ):
+        from flows.deployments import serve_deployments  # noqa: PLC0415 - after the environment is set
+
+        wait_until_ready(settings, url)
+        print(f"Prefect: {url.removesuffix('/api')}", file=sys.stderr, flush=True)  # noqa: T201 - where to look
+        serve_deployments()
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that what was started here is stopped."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("已停止 / stopped", file=sys.stderr, flush=True)  # noqa: T201
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 
 import typer
+from typer.main import get_command
 
 from serving.commands import everyone, files, home, releases, results, runs, schemes
 from serving.errors import read_error
@@ -50,7 +51,10 @@ _GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
 def _common(
     ctx: typer.Context, as_json: AsJson = False, lang: Lang = None, home: Home = None, debug: Debug = False
 ) -> None:
+    """Options before the command's name; a group without a command tells what there is."""
     take_common_options(ctx.find_root().obj, as_json=as_json, lang=lang, home=home, debug=debug)
+    if ctx.invoked_subcommand is None:
+        sys.stdout.write(ctx.get_help() + "\n")
 
 
 def application() -> typer.Typer:
@@ -68,7 +72,7 @@ def application() -> typer.Typer:
 
 def _group(key: str) -> typer.Typer:
     return typer.Typer(
-        cls=Group, help=key, callback=_common, add_completion=False, rich_markup_mode=None,
+        cls=Group, help=key, callback=_common, invoke_without_command=True, add_completion=False, rich_markup_mode=None,
         pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
 
@@ -79,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _speak_unicode()
     session = Session.begin(given)
     try:
-        command = typer.main.get_command(application())
-        return int(command.main(args=given or ["--help"], prog_name=NAME, standalone_mode=False, obj=session) or 0)
+        command = get_command(application())
+        return int(command.main(args=given, prog_name=NAME, standalone_mode=False, obj=session) or 0)
     except (KeyboardInterrupt, typer.Abort):
         session.remark("error.interrupted")
         return INTERRUPTED

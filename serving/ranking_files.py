@@ -94,7 +94,7 @@ def tables(ranking: Ranking, words: Words) -> list[Table]:
         if ranking.what == "departments":
             rows = rows.filter(pl.col("rank").is_not_null())
         if not rows.is_empty():
-            lines = [[_text(ranking, row, column, words) for column in shown] for row in rows.to_dicts()]
+            lines = [[_text(row, column, words) for column in shown] for row in rows.to_dicts()]
             made.append(table(_title(ranking, group, words), headings, lines, numbers=numbers))
     unranked = _not_ranked(ranking, words)
     return [*made, *unranked]
@@ -124,7 +124,7 @@ def _title(ranking: Ranking, group: str | None, words: Words) -> str:
     return words(f"ranking.title_{ranking.what}", group=name, period=source.period_id, release=source.release_id)
 
 
-def _text(ranking: Ranking, row: dict[str, Any], column: Column, words: Words) -> str:
+def _text(row: dict[str, Any], column: Column, words: Words) -> str:
     from serving.workbook import cell_text
 
     if column.is_number and row[f"{column.name}{STATE}"] != "shown":

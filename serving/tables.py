@@ -44,20 +44,15 @@ def moment(text: str | None) -> str:
 def files_table(words: Words, answers: Iterable[Mapping[str, Any]]) -> Table:
     """What became of each file: decision, balance, codes."""
     parts = ("read", "accepted", "unchanged", "rejected", "held", "skipped")
-    headings = [
-        words("column.file"),
-        words("column.decision"),
-        *(words(f"balance.{part}") for part in parts),
-        words("column.codes"),
-    ]
-    rows = [
-        (
-            answer["name"], words(f"decision.{answer['decision']}"), *(answer["balance"].get(part, 0) for part in parts),
-            codes_text(answer["codes"]),
-        )
-        for answer in answers
-    ]  # fmt: skip
+    balance = [words(f"balance.{part}") for part in parts]
+    headings = [words("column.file"), words("column.decision"), *balance, words("column.codes")]
+    rows = [_file_row(words, answer, parts) for answer in answers]
     return table(words("title.files"), headings, rows, numbers=range(2, 2 + len(parts)))
+
+
+def _file_row(words: Words, answer: Mapping[str, Any], parts: Iterable[str]) -> tuple[object, ...]:
+    counts = (answer["balance"].get(part, 0) for part in parts)
+    return answer["name"], words(f"decision.{answer['decision']}"), *counts, codes_text(answer["codes"])
 
 
 def codes_text(codes: Mapping[str, Any]) -> str:

@@ -73,7 +73,7 @@ class _Writer:
             )
             for decimals in (0, 1, 2)
         }
-        self.exact = book.add_format({**line, "align": "right", "num_format": "0.######"})
+        self.exact = book.add_format({**line, "align": "right"})
 
     def properties(self) -> None:
         """Properties of the document: the release, never a person or a clock."""
@@ -149,10 +149,11 @@ class _Writer:
         words = self.words
         columns = [Column("column", words("column.column"), words("column.column"))]
         columns += [Column(name, words(f"column.{name}"), words(f"column.{name}")) for name in ("meaning", "rounding")]
+        language = words.language
         rows = [
-            {"column": each.label(words.language), "meaning": each.about(words.language), "rounding": self._rounding(each)}
+            {"column": each.label(language), "meaning": each.about(language), "rounding": self._rounding(each)}
             for each in self.ranking.columns
-        ]  # fmt: skip
+        ]
         frame = pl.DataFrame(rows, schema=dict.fromkeys(("column", "meaning", "rounding"), pl.String))
         title = words("workbook.fields")
         self._data_sheet(title, title, "fields", columns, frame)
@@ -186,12 +187,9 @@ class _Writer:
         heads = [column.label(self.words.language) for column in columns]
         styles = [self.head_number if column.is_number else self.head_text for column in columns]
         last = HEADER_ROW + max(len(records), 1)
+        headers = [{"header": head, "header_format": style} for head, style in zip(heads, styles, strict=True)]
         sheet.add_table(
-            HEADER_ROW, 0, last, len(columns) - 1,
-            {
-                "name": table, "style": None,
-                "columns": [{"header": head, "header_format": style} for head, style in zip(heads, styles, strict=True)],
-            },
+            HEADER_ROW, 0, last, len(columns) - 1, {"name": table, "style": None, "columns": headers}
         )  # fmt: skip
         for place, column in enumerate(columns):
             shown = [

@@ -14,6 +14,7 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from expectations.declaration import Expectation
 from expectations.engine.metrics import AS_FRAME
 from expectations.engine.polars_engine import PolarsExecutionEngine, polars_validator
+from expectations.engine.remembered import remembered_configurations
 from expectations.suites import suite_of
 
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
@@ -54,10 +55,11 @@ class SuiteRun:
 
     def counts(self) -> list[Count]:
         """Counts of every expectation, in the order they were given, from one pass over the rows."""
-        results = self._validator.graph_validate(
-            configurations=self._validator.expectation_suite.expectation_configurations,
-            runtime_configuration={"catch_exceptions": False, "result_format": _COUNTS_ONLY},
-        )
+        with remembered_configurations():
+            results = self._validator.graph_validate(
+                configurations=self._validator.expectation_suite.expectation_configurations,
+                runtime_configuration={"catch_exceptions": False, "result_format": _COUNTS_ONLY},
+            )
         by_order = {self._remember(result): _count(result.result, success=bool(result.success)) for result in results}
         return [by_order[order] for order in sorted(by_order)]
 

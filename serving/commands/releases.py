@@ -68,6 +68,7 @@ def show(session: Session, release: Release) -> int:
     inputs: dict[str, int] = {}
     for entry in manifest["inputs"]:
         inputs[entry["dataset"]] = inputs.get(entry["dataset"], 0) + 1
+    results = [f"{name} {facts['rows']}" for name, facts in manifest["tables"].items()]
     facts = [
         (words("column.period"), row["period_id"]),
         (words("column.state"), words(f"release_state.{row['state']}")),
@@ -75,7 +76,7 @@ def show(session: Session, release: Release) -> int:
         (words("column.published"), moment(head["published_at"])),
         (words("column.scheme"), f"{row['scheme_id']} ({manifest['scheme_hash'][:12]})"),
         (words("column.inputs"), words.listed([f"{name} x{count}" for name, count in sorted(inputs.items())])),
-        (words("column.tables"), words.listed([f"{name} {facts['rows']}" for name, facts in manifest["tables"].items()])),
+        (words("column.tables"), words.listed(results)),
         (words("column.software"), manifest["software"]["version"]),
         (words("column.result_hash"), row["result_hash"]),
         (words("column.manifest_hash"), row["manifest_hash"]),

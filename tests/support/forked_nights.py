@@ -7,6 +7,7 @@ opens no database and computes no frame itself: a forked child would inherit loc
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -85,6 +86,8 @@ def serve(folder: Path) -> None:
     import expectations.suites  # noqa: F401
     import tests.support.world  # noqa: F401
 
+    gc.collect()
+    gc.freeze()  # what is imported stays as it is; collecting it in every child would copy its pages
     for line in sys.stdin:
         request = json.loads(line)
         report = folder / "report.json"
@@ -167,11 +170,11 @@ def _count_points() -> Counter[str]:
 
 def ledger_before_append() -> None:
     """Break the order of a load: the ledger says ``loaded`` before the rows are in the lake."""
-    import polars as pl  # noqa: PLC0415
+    import polars as pl
 
-    import tasks.ingest  # noqa: PLC0415
-    import tasks.load as load  # noqa: PLC0415
-    from warehouse.lake import StagedPart  # noqa: PLC0415
+    import tasks.ingest
+    from tasks import load
+    from warehouse.lake import StagedPart
 
     def conclude(workspace: Any, claim: Any, folder: Path, document: Mapping[str, Any]) -> Any:
         load.finish(workspace.engine, claim, "loaded", document, pl.read_parquet(folder / "problems.parquet"), None)
@@ -187,9 +190,9 @@ def ledger_before_append() -> None:
 
 def append_without_transaction() -> None:
     """Break the append: every attempt adds its rows under new names, made before or not."""
-    import uuid  # noqa: PLC0415
+    import uuid
 
-    from warehouse.lake import Lake  # noqa: PLC0415
+    from warehouse.lake import Lake
 
     original = Lake.append
 
@@ -201,11 +204,11 @@ def append_without_transaction() -> None:
 
 def pointer_before_results() -> None:
     """Break publication: the pointer moves first, in a transaction of its own."""
-    import warehouse.releases as releases  # noqa: PLC0415
-    from sqlalchemy import insert, update  # noqa: PLC0415
+    from sqlalchemy import insert, update
 
-    import tasks.release  # noqa: PLC0415
-    from warehouse.tables import program_period, release, release_pointer  # noqa: PLC0415
+    import tasks.release
+    from warehouse import releases
+    from warehouse.tables import program_period, release, release_pointer
 
     def publish(engine: Any, release_id: str, people: int, by: str) -> None:
         period_id = releases.find_release(engine, release_id)["period_id"]

@@ -91,7 +91,7 @@ def items() -> list[Row]:
 
     def row(instrument_id: str, item_id: str, respondent: str) -> Row:
         return {
-            "instrument_id": instrument_id, "instrument_version": "1", "item_id": item_id, "item_text": f"题项{item_id}",
+            "instrument_id": instrument_id, "instrument_version": "1", "item_id": item_id, "item_text": f"题{item_id}",
             "dimension": "服务", "item_kind": "scale", "scale_min": "1", "scale_max": "5", "scale_step": "1",
             "direction": "higher_better", "weight": "0.25", "respondent": respondent,
         }  # fmt: skip
@@ -118,7 +118,8 @@ def rating(token: str, unit: str, target: str, item: str, score: int, **more: ob
     return {
         "period_id": PERIOD, "instrument_id": "REV-DEPT", "instrument_version": "1", "rater_token": token,
         "rater_org_id": unit, "target_org_id": target, "item_id": item, "status": "answered", "score_raw": score,
-        "submission_id": f"S-{token}", "submitted_at": "2026-07-15T10:00:00+08:00", "record_op": "upsert", "revision": 1,
+        "submission_id": f"S-{token}", "submitted_at": "2026-07-15T10:00:00+08:00",
+        "record_op": "upsert", "revision": 1,
     } | more  # fmt: skip
 
 
@@ -208,9 +209,9 @@ def scheme_text(**rating_rules: str) -> str:
     for name, value in {"fit_by": "all", **rating_rules}.items():
         scheme["rating"][name]["value"] = value
     scheme["unit_points"]["anchors"] = [
-        {"indicator_id": name, "achievement_threshold": 70 if name == "CASES-LATE" else 50, "benchmark": 45 if name == "CASES-LATE" else 85}
-        for name in INDICATORS
-    ]  # fmt: skip
+        {"indicator_id": name, "achievement_threshold": threshold, "benchmark": benchmark}
+        for name, threshold, benchmark in zip(INDICATORS, (50, 50, 70), (85, 85, 45), strict=True)
+    ]
     return str(yaml.safe_dump(scheme, allow_unicode=True))
 
 

@@ -23,20 +23,26 @@ import polars as pl
 import pytest
 
 from expectations.datasets import DATASETS
+from scoring.tables import RESULT_TABLES
+from tasks.workspace import Workspace
 from tests.support import world
 from tests.support.forked_nights import ForkedNights, Outcome
-from tests.support.world import all_rows, deliver, leftovers, lake_rows, name_of, open_home, rating, ratings, signature
-from tasks.workspace import Workspace
+from tests.support.world import all_rows, deliver, lake_rows, leftovers, name_of, open_home, ratings, signature
 from warehouse.crash_points import CRASH_POINTS
 from warehouse.current_view import current_rows
 from warehouse.ledger import loaded_files
 from warehouse.releases import chain_faults, published_release, read_results, result_hash
-from scoring.tables import RESULT_TABLES
 
 pytestmark = [pytest.mark.trial, pytest.mark.xdist_group("kills")]
 
 SEED = 20261122
-RELAYS, KILLS_OF_A_RELAY, RANDOM_KILLS = 6, 3, 12
+RANDOM_KILLS = 10
+RELAYS = (
+    ("claimed:2", "read:1", "checked:1", "staged:1", "appended:1"),
+    ("landed:3", "quarantined:2", "linked:1", "loaded:1", "scored:1"),
+    ("staged:1", "linked:1", "appended:1", "loaded:1", "receipted:1"),
+    ("receipted:1", "receipted:1", "receipted:1", "drafted:1", "publishing:1"),
+)
 RATED, BAD, CORRECTED = 120, 3, 10
 
 
@@ -82,7 +88,7 @@ class Tally:
 
     kills: int = 0
     points: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
+    phases: set[object] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -119,8 +125,16 @@ class Trial:
         workspace = open_home(home)
         try:
             found = signature(workspace) | {"documents": documents(workspace)}
-            faults = [f"{part}: {found[part]} != {self.undisturbed[part]}" for part in found if found[part] != self.undisturbed[part]]
-            return [*faults, *reader_faults(workspace, self.results), *(f"left behind: {each}" for each in leftovers(workspace))]
+            faults = [
+                f"{part}: {found[part]} != {self.undisturbed[part]}"
+                for part in found
+                if found[part] != self.undisturbed[part]
+            ]
+            return [
+                *faults,
+                *reader_faults(workspace, self.results),
+                *(f"left behind: {each}" for each in leftovers(workspace)),
+            ]
         finally:
             workspace.engine.dispose()
 
@@ -149,7 +163,9 @@ def reader_faults(workspace: Workspace, results: str) -> list[str]:
 
 def _file_faults(workspace: Workspace) -> Iterator[str]:
     """Every loaded file is in the lake whole and once, and its rejected rows are in the quarantine."""
-    for sha256, dataset, receipt in all_rows(workspace, "select sha256, dataset, receipt from ingest_file where state = 'loaded'"):
+    for sha256, dataset, receipt in all_rows(
+        workspace, "select sha256, dataset, receipt from ingest_file where state = 'loaded'"
+    ):
         document = json.loads(receipt)
         rows = sum(file.rows for file in workspace.lake.files(dataset) if file.sha256 == sha256)
         if rows != document["rows_stored"]:
@@ -217,15 +233,14 @@ def trial(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
         assert list(reader_faults(workspace, results)) == []
         workspace.engine.dispose()
         yield Trial(nights, template, folder, undisturbed, outcome.passed, results, tally)
-    tally.seconds = time.monotonic() - started
-    _report(request, tally)
+    _report(request, tally, time.monotonic() - started)
 
 
-def _report(request: pytest.FixtureRequest, tally: Tally) -> None:
+def _report(request: pytest.FixtureRequest, tally: Tally, seconds: float) -> None:
     capture = request.config.pluginmanager.getplugin("capturemanager")
     points = ", ".join(f"{name} {count}" for name, count in sorted(tally.points.items()))
     with capture.global_and_fixture_disabled():
-        sys.stdout.write(f"\n{tally.kills} kills in {tally.seconds:.0f} s, seed {SEED}: {points}\n")
+        sys.stdout.write(f"\n{tally.kills} kills in {seconds:.0f} s, seed {SEED}: {points}\n")
 
 
 def test_every_point_is_passed_by_an_undisturbed_night(trial: Trial) -> None:
@@ -242,22 +257,19 @@ def test_a_death_at_any_passing_of_any_point_is_made_good_by_the_next_night(tria
         assert trial.faults_of(home) == [], place
         assert trial.finish(home) == [], place
         shutil.rmtree(home)
+    trial.tally.phases.add("every place")
 
 
-def test_deaths_during_recovery_are_made_good_too(trial: Trial) -> None:
-    generator = random.Random(SEED)  # noqa: S311 - reproducible, no secret
-    for number in range(RELAYS):
-        home = trial.home(f"relay-{number}")
-        deaths: list[str] = []
-        while len(deaths) < KILLS_OF_A_RELAY:
-            # Late points first in each relay would leave nothing to recover, so they come last.
-            names = CRASH_POINTS[:10] if len(deaths) < KILLS_OF_A_RELAY - 1 else CRASH_POINTS
-            deaths.append(f"{generator.choice(names)}:{generator.randint(1, 2)}")
-            outcome = trial.killed(home, crash_at=deaths[-1])
-            assert outcome.killed or outcome.status == 0, (deaths, outcome.error)
-            assert trial.faults_of(home) == [], deaths
-        assert trial.finish(home) == [], deaths
-        shutil.rmtree(home)
+@pytest.mark.parametrize("deaths", RELAYS, ids=[" ".join(deaths) for deaths in RELAYS])
+def test_deaths_during_recovery_are_made_good_too(trial: Trial, deaths: Sequence[str]) -> None:
+    """Five nights in a row die, each while it makes good what the one before left."""
+    home = trial.home("relay")
+    for place in deaths:
+        assert trial.killed(home, crash_at=place).killed, place
+        assert trial.faults_of(home) == [], place
+    assert trial.finish(home) == []
+    shutil.rmtree(home)
+    trial.tally.phases.add(deaths)
 
 
 def test_deaths_at_random_moments_are_made_good(trial: Trial) -> None:
@@ -266,30 +278,36 @@ def test_deaths_at_random_moments_are_made_good(trial: Trial) -> None:
     seconds = trial.nights.night(home).seconds
     for number in range(RANDOM_KILLS):
         home = trial.home(f"random-{number}")
-        moment = generator.uniform(0.02, 0.98) * seconds
+        moment = generator.uniform(0.02, 0.85) * seconds
         trial.killed(home, kill_after=moment)
         assert trial.faults_of(home) == [], moment
         assert trial.finish(home) == [], moment
         shutil.rmtree(home)
+    trial.tally.phases.add("random")
 
 
-@pytest.mark.parametrize(
-    ("fault", "place"),
-    [("ledger_before_append", "loaded:2"), ("append_without_transaction", "appended:2"), ("pointer_before_results", "publishing:1")],
-)
-def test_a_wrong_order_would_be_noticed(trial: Trial, fault: str, place: str) -> None:
-    """The judge itself on trial: three broken programs must each be caught."""
-    home = trial.home(fault)
-    assert trial.nights.night(home, crash_at=place, fault=fault).killed
-    found = trial.faults_of(home)
-    outcome = trial.nights.night(home, fault=fault)
-    workspace = open_home(home)
-    after = reader_faults(workspace, trial.results)
-    same = signature(workspace) == {part: value for part, value in trial.undisturbed.items() if part != "documents"}
-    workspace.engine.dispose()
-    assert found or after or outcome.error or not same
+def test_a_ledger_written_before_the_lake_would_be_noticed(trial: Trial) -> None:
+    """The judge itself on trial: a program that is broken on purpose must be caught."""
+    home = trial.home("ledger-first")
+    assert trial.nights.night(home, crash_at="loaded:2", fault="ledger_before_append").killed
+    assert any("0 rows in the lake, 117 were stored" in fault for fault in trial.faults_of(home))
+
+
+def test_an_append_that_can_happen_twice_would_be_noticed(trial: Trial) -> None:
+    home = trial.home("append-twice")
+    assert trial.nights.night(home, crash_at="appended:2", fault="append_without_transaction").killed
+    assert trial.nights.night(home, fault="append_without_transaction").status == 0
+    assert any("234 rows in the lake, 117 were stored" in fault for fault in trial.faults_of(home))
+
+
+def test_a_pointer_moved_before_its_release_is_complete_would_be_noticed(trial: Trial) -> None:
+    home = trial.home("pointer-first")
+    assert trial.nights.night(home, crash_at="publishing:1", fault="pointer_before_results").killed
+    assert "readers see a release in state audited" in trial.faults_of(home)
 
 
 def test_there_were_at_least_sixty_deaths_and_each_point_saw_one(trial: Trial) -> None:
+    if trial.tally.phases != {"every place", *RELAYS, "random"}:
+        pytest.skip("counts the deaths of the whole module, which was not run as a whole")
     assert trial.tally.kills >= 60
     assert set(CRASH_POINTS) <= set(trial.tally.points)
