@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from typing import Any
 
+from prefect import Flow
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
-from prefect.schedules import Cron
+from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.backfill import backfill
@@ -24,19 +27,20 @@ ONE_AFTER_ANOTHER = ConcurrencyLimitConfig(limit=1, collision_strategy=Concurren
 def served_deployments() -> list[RunnerDeployment]:
     """The night on its schedule; ingest and backfill on demand, from Prefect's form."""
     return [
-        nightly.to_deployment(
-            name="nightly",
-            schedule=Cron(NIGHTLY_CRON, timezone=TIME_ZONE),
-            concurrency_limit=ONE_AFTER_ANOTHER,
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        ),
-        ingest.to_deployment(
-            name="ingest", concurrency_limit=ONE_AFTER_ANOTHER, entrypoint_type=EntrypointType.MODULE_PATH
-        ),
-        backfill.to_deployment(
-            name="backfill", concurrency_limit=ONE_AFTER_ANOTHER, entrypoint_type=EntrypointType.MODULE_PATH
-        ),
+        _deployment(nightly, schedule=Cron(NIGHTLY_CRON, timezone=TIME_ZONE)),
+        _deployment(ingest),
+        _deployment(backfill),
     ]
+
+
+def _deployment(flow: Flow[..., Any], schedule: Schedule | None = None) -> RunnerDeployment:
+    return RunnerDeployment.from_flow(
+        flow,
+        name=flow.name,
+        schedule=schedule,
+        concurrency_limit=ONE_AFTER_ANOTHER,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
 
 
 def serve_deployments() -> None:
@@ -44,7 +48,21 @@ def serve_deployments() -> None:
 
     Schedules stay active when we stop: what was missed in the meantime is caught up by one run.
     """
+    asyncio.run(_serve())
+
+
+async def _serve() -> None:
     runner = Runner(name=RUNNER, limit=1, pause_on_shutdown=False)
     for deployment in served_deployments():
-        runner.add_deployment(deployment)
-    asyncio.run(runner.start())
+        await runner.aadd_deployment(deployment)
+    running = asyncio.create_task(runner.start())
+    told_to_stop = asyncio.Event()
+    await asyncio.sleep(0)  # the runner sets a handler when it starts, whose stop is never awaited: ours replaces it
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    waiting = asyncio.create_task(told_to_stop.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if not running.done():
+        await runner.astop()
+    waiting.cancel()
+    await running

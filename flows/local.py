@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,9 +80,9 @@ def run_flow(
         RunFailedError: anything that is not one of our own errors, which pass unchanged.
     """
     with prefect_session(settings, checks_files=name == "ingest"):
-        from flows.run_context import RunContext, running_in  # noqa: PLC0415 - imported beside the server's start
-        from tasks.ingest import no_progress  # noqa: PLC0415
-        from tasks.prefect_tasks import step_of  # noqa: PLC0415
+        from flows.run_context import RunContext, running_in
+        from tasks.ingest import no_progress
+        from tasks.prefect_tasks import step_of
 
         try:
             with running_in(RunContext(settings, progress or no_progress, language)):
@@ -117,7 +117,7 @@ def prefect_session(settings: Settings, *, checks_files: bool = False) -> Iterat
 
 def _import_great_expectations() -> None:
     """Spend the time in which the server starts on what the first checked file would wait for."""
-    from tasks.ingest import import_ahead  # noqa: PLC0415
+    from tasks.ingest import import_ahead
 
     import_ahead().join()
 
@@ -125,8 +125,8 @@ def _import_great_expectations() -> None:
 @contextmanager
 def _settings_of_prefect(settings: Settings, url: str) -> Iterator[None]:
     """Prefect reads the environment when it is first imported; a later session has to say its settings again."""
-    from prefect.events.worker import EventsWorker  # noqa: PLC0415 - after the environment is set
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings  # noqa: PLC0415
+    from prefect.events.worker import EventsWorker
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     ours: Mapping[Any, Any] = {PREFECT_API_URL: url, PREFECT_HOME: prefect_home(settings)}
     changed = {setting: value for setting, value in ours.items() if setting.value() != value}
@@ -169,7 +169,7 @@ def serve_all(settings: Settings) -> None:
         _stopped_by_sigterm(),
         announced(settings, url),
     ):
-        from flows.deployments import serve_deployments  # noqa: PLC0415 - after the environment is set
+        from flows.deployments import serve_deployments
 
         wait_until_ready(settings, url)
         print(f"Prefect: {url.removesuffix('/api')}", file=sys.stderr, flush=True)  # noqa: T201 - where to look
@@ -178,15 +178,14 @@ def serve_all(settings: Settings) -> None:
 
 @contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that what was started here is stopped."""
+    """Let SIGTERM end the block as Ctrl-C does, also before and after the serving itself, so that all is stopped."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield
-    except KeyboardInterrupt:
-        print("已停止 / stopped", file=sys.stderr, flush=True)  # noqa: T201
+        with suppress(KeyboardInterrupt):
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)

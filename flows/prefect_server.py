@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import http.client
+import inspect
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ from contextlib import closing, contextmanager, suppress
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from warehouse.owners import is_dead, this_process
@@ -120,7 +121,7 @@ def _server_environment(settings: Settings, *, with_services: bool) -> dict[str,
     variables = {**os.environ, **prefect_environment(settings), "NO_COLOR": "1"}
     del variables[LOGGING]
     if with_services:
-        return variables
+        return {"PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs", **variables}
     unneeded = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in NOT_NEEDED_BY_ONE_RUN}
     return {**variables, **unneeded, "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false"}
 
@@ -240,6 +241,7 @@ def serve_api(*, with_services: bool) -> None:
     from prefect.server.api.server import create_app
 
     app = create_app(final=True, ephemeral=not with_services)
+    _let_scheduler_insert_runs()
     gc.enable()
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", access_log=False, lifespan="on", timeout_graceful_shutdown=1)
@@ -247,6 +249,19 @@ def serve_api(*, with_services: bool) -> None:
     threading.Thread(target=_end_with_parent, args=(server,), name="end with parent", daemon=True).start()
     server.run(sockets=[listening])
     os._exit(0)  # all is stopped and written; taking the interpreter apart would last longer than the shutdown
+
+
+def _let_scheduler_insert_runs() -> None:
+    """Let Prefect's scheduler work with SQLAlchemy 2.1.
+
+    It inserts future runs in bulk with the key ``state``, which is a hybrid attribute. SQLAlchemy 2.0
+    passed over it; 2.1 raises unless the attribute says what to do, and no scheduled run is ever made.
+    """
+    from prefect.server.database.orm_models import FlowRun
+
+    state: Any = inspect.getattr_static(FlowRun, "state")
+    if state.bulk_dml_setter is None:
+        state.bulk_dml_setter = lambda _cls, _mapping, _value: None
 
 
 def _listen(*, with_services: bool) -> socket.socket:

@@ -68,6 +68,7 @@ class Sums:
     facts: pl.DataFrame
     baseline_facts: pl.DataFrame
     items: pl.DataFrame
+    survey_items: pl.DataFrame
     indicators: pl.DataFrame
     organisations: pl.DataFrame
 
@@ -96,13 +97,15 @@ def aggregate(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> Sums:
     """
     last_day = date.fromisoformat(str(snapshot.period["end_date"]))
     items = _rows(workspace, snapshot, "instrument_item").collect()
+    survey_items = _newest_items(items)
     before = scheme.unit_points.baseline.of(snapshot.period_id) if scheme.unit_points else None
     return Sums(
         ratings=rating_sums(_rows(workspace, snapshot, "rating_event", snapshot.period_id), items),
-        answers=answer_sums(_rows(workspace, snapshot, "survey_response", snapshot.period_id), _newest_items(items)),
+        answers=answer_sums(_rows(workspace, snapshot, "survey_response", snapshot.period_id), survey_items),
         facts=_facts(workspace, snapshot, snapshot.period_id),
         baseline_facts=_facts(workspace, snapshot, before),
         items=items,
+        survey_items=survey_items,
         indicators=_in_force(_rows(workspace, snapshot, "indicator").collect(), ["indicator_id"], last_day),
         organisations=_in_force(_rows(workspace, snapshot, "org_unit").collect(), ["org_id"], last_day),
     )
@@ -122,8 +125,12 @@ def _rows(workspace: Workspace, snapshot: Snapshot, name: str, period_id: str | 
 
 def _newest_items(items: pl.DataFrame) -> pl.DataFrame:
     """Survey answers name no version of their instrument: the newest one describes its items."""
-    newest = items.with_columns(_newest=pl.col("instrument_version").max().over("instrument_id"))
-    return newest.filter(pl.col("instrument_version") == pl.col("_newest")).drop("_newest")
+    # Versions are text: "10" is newer than "9" because it is longer.
+    ordered = items.with_columns(_length=pl.col("instrument_version").str.len_chars()).sort(
+        "instrument_id", "_length", "instrument_version"
+    )
+    newest = ordered.unique("instrument_id", keep="last").select("instrument_id", "instrument_version")
+    return items.join(newest, on=["instrument_id", "instrument_version"], how="semi")
 
 
 def _facts(workspace: Workspace, snapshot: Snapshot, period_id: str | None) -> pl.DataFrame:

@@ -53,7 +53,7 @@ def score(sums: Sums, scheme: Scheme, period_id: str) -> Scored:
         "department_score": departments.scores,
         "department_item": departments.items,
         "unit_points": _points(sums, scheme, period_id),
-        "satisfaction_mean": satisfaction_means(sums.answers, sums.items, sums.organisations, period_id=period_id),
+        "satisfaction_mean": satisfaction_means(sums.answers, sums.survey_items, sums.organisations, period_id=period_id),
     }
     return Scored(results, {name: _model_facts(model) for name, model in departments.models.items()})
 
