@@ -59,8 +59,11 @@ def _words(ctx: Any) -> Words:
 
 
 def _head(command: Any, ctx: Any, words: Words) -> str:
-    pieces = " ".join(command.collect_usage_pieces(ctx))
-    return f"{words('help.usage')} {ctx.command_path} {pieces}\n\n{words(command.help or '')}\n"
+    pieces = [words("help.usage_options")]
+    pieces += [_names(each) for each in command.get_params(ctx) if each.param_type_name == "argument"]
+    if isinstance(command, Group):
+        pieces.append(words("help.usage_command"))
+    return f"{words('help.usage')} {ctx.command_path} {' '.join(pieces)}\n\n{words(command.help or '')}\n"
 
 
 def _parameters(command: Any, ctx: Any, words: Words, kind: str) -> list[tuple[str, str]]:
@@ -70,15 +73,16 @@ def _parameters(command: Any, ctx: Any, words: Words, kind: str) -> list[tuple[s
             continue
         key = getattr(parameter, "help", None) or ""
         text = words("option.help") if "--help" in parameter.opts else words(key)
-        found.append((_names(parameter, ctx), text))
+        found.append((_names(parameter), text))
     return found
 
 
-def _names(parameter: Any, ctx: Any) -> str:
+def _names(parameter: Any) -> str:
+    value = str(parameter.metavar or parameter.name.upper())
     if parameter.param_type_name == "argument":
-        return str(parameter.make_metavar(ctx))
+        return value
     names = ", ".join(sorted(parameter.opts, key=len))
-    return names if parameter.is_flag else f"{names} {parameter.metavar or parameter.make_metavar(ctx)}"
+    return names if parameter.is_flag else f"{names} {value}"
 
 
 def _section(title: str, rows: Iterable[tuple[str, str]]) -> str:

@@ -135,7 +135,7 @@ def load(workspace: Workspace, file: CheckedFile) -> Answer:
     parts = [] if holds else staged_parts(file.judged, comparison)
     document, lines = settle(manner, file.judged, comparison, holds, parts)
     write_outputs(manner, file.judged, document, lines)
-    _quarantine(workspace, file, everything=bool(holds))
+    _quarantine(workspace, file)
     crash_point("quarantined")
     _save_staging(file.folder, parts, lines, workspace.settings.detail_lines_per_code)
     stage(workspace.engine, file.claim, document)
@@ -275,7 +275,7 @@ def holds_of(manner: Manner, file: JudgedFile, comparison: Comparison) -> tuple[
 def staged_parts(file: JudgedFile, comparison: Comparison) -> list[StagedPart]:
     """The Parquet files to append: plain rows as they are, repaired rows and voids beside them."""
     dataset = DATASETS[str(file.facts.dataset)]
-    parts = [_without(part, comparison.left_out, dataset) for part in file.checked.plain]
+    parts = [_without(part, comparison.left_out) for part in file.checked.plain]
     columns = ["_sheet", "_row", *dataset.stored_schema]
     repaired = file.checked.repaired.select(columns)
     if not comparison.left_out.is_empty():
@@ -292,9 +292,8 @@ def staged_parts(file: JudgedFile, comparison: Comparison) -> list[StagedPart]:
     return [StagedPart(part.path, part.partition, part.rows) for part in parts if part.rows]
 
 
-def _without(part: StagedRows, left_out: pl.DataFrame, dataset: Dataset) -> StagedRows:
+def _without(part: StagedRows, left_out: pl.DataFrame) -> StagedRows:
     """The staged rows without those that say nothing new."""
-    del dataset
     if left_out.is_empty():
         return part
     rows = pl.scan_parquet(part.path).join(left_out.lazy(), on=["_sheet", "_row"], how="anti", nulls_equal=True)
@@ -383,9 +382,8 @@ def write_outputs(manner: Manner, file: JudgedFile, document: dict[str, Any], li
     write_receipt(out / "receipt.json", document)
 
 
-def _quarantine(workspace: Workspace, file: CheckedFile, *, everything: bool) -> None:
+def _quarantine(workspace: Workspace, file: CheckedFile) -> None:
     """Keep rejected rows verbatim (a held file's bytes stay in the landing) before any row is accepted."""
-    del everything
     rejected = file.checked.rejected
     if rejected.is_empty():
         return

@@ -20,7 +20,16 @@ from scoring.sums import voter_cells
 from tasks.aggregate import Sums
 from warehouse.settings import Settings
 
-NOT_RATED_LEVELS = ("village", "township")
+DEPARTMENT_KINDS = (
+    "county_gov_dept",
+    "county_party_dept",
+    "mass_org",
+    "vertical_agency",
+    "public_institution",
+    "prefecture_dept",
+    "province_dept",
+)
+"""Organisations that are assessed without a frame, ratings or not; a coordinating body answers through its host."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,9 @@ def score(sums: Sums, scheme: Scheme, period_id: str) -> Scored:
         "department_score": departments.scores,
         "department_item": departments.items,
         "unit_points": _points(sums, scheme, period_id),
-        "satisfaction_mean": satisfaction_means(sums.answers, sums.survey_items, sums.organisations, period_id=period_id),
+        "satisfaction_mean": satisfaction_means(
+            sums.answers, sums.survey_items, sums.organisations, period_id=period_id
+        ),
     }
     return Scored(results, {name: _model_facts(model) for name, model in departments.models.items()})
 
@@ -68,7 +79,7 @@ def _departments(sums: Sums, scheme: Scheme, period_id: str) -> DepartmentResult
         unit_weight_prior=Fraction(rules.unit_weight_prior.value),
     )
     assessed = sums.organisations.filter(
-        ~pl.col("level").is_in(NOT_RATED_LEVELS)
+        pl.col("org_kind").is_in(DEPARTMENT_KINDS)
         | pl.col("org_id").is_in(sums.ratings.item_cells["ratee_org_id"].unique().implode())
     )
     if sums.ratings.item_cells.is_empty():

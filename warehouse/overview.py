@@ -126,7 +126,7 @@ def _periods(engine: Engine, now: datetime) -> tuple[PeriodFacts, ...]:
         PeriodFacts(
             row["period_id"], row["status"], row["cutoff_at"].isoformat(timespec="seconds"), row["cutoff_at"] <= now,
             pointers.get(row["period_id"]), row["result_version"], tuple(drafts.get(row["period_id"], ())),
-            row["status"] == "published" and row["period_id"] not in pointers,
+            row["status"] == "published" and row["checked_input_hash"] is None,
         )
         for row in periods(engine)
     )  # fmt: skip

@@ -143,8 +143,7 @@ def _scaled(cells: pl.DataFrame, digits: int) -> pl.DataFrame:
     return cells.with_columns(scaled=pl.when(fits).then(number))
 
 
-def _integer(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
-    del options
+def _integer(column: Column, cells: pl.DataFrame, _options: Options) -> pl.DataFrame:
     cells = _scaled(_number_parts(column, cells), digits=0 if not column.unit_suffixes else 3)
     unit = 1 if not column.unit_suffixes else 1000
     product = pl.col("scaled") * pl.col("factor")
@@ -161,8 +160,7 @@ def _integer(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFr
     return _changed(cells, "I507", rewritten)
 
 
-def _decimal(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
-    del options
+def _decimal(column: Column, cells: pl.DataFrame, _options: Options) -> pl.DataFrame:
     cells = _scaled(_number_parts(column, cells), digits=6)
     fits = (pl.col("scaled").abs() < 10**18 // pl.col("factor")) & pl.col("scaled").is_not_null()
     cells = cells.with_columns(value=pl.when(fits).then(_micro(pl.col("scaled") * pl.col("factor"))))
@@ -180,7 +178,7 @@ def _micro(scaled: pl.Expr) -> pl.Expr:
     return pl.concat_str(sign, whole, pl.lit("."), fraction).cast(pl.Decimal(18, 6), strict=False)
 
 
-def _ratio(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
+def _ratio(_column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
     cells = cells.with_columns(
         percent=pl.col("live").str.extract(rf"^({_NUMBER})\s*%$", 1),
         bare=pl.col("live").str.extract(rf"^({_NUMBER})$", 1),
@@ -210,7 +208,6 @@ def _ratio(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFram
         .then(pl.lit("0–1"))
         .otherwise(pl.col("expected"))
     )
-    del column
     return _changed(cells, "I504", pl.col("value").is_not_null() & (pl.col("divisor") == 100))
 
 
@@ -225,8 +222,7 @@ def _chinese_date(text: pl.Expr) -> pl.Expr:
     return pl.coalesce(written, text)
 
 
-def _date(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
-    del column
+def _date(_column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
     text = _chinese_date(pl.col("live"))
     text = pl.coalesce(text.str.extract(_DATE_AT_MIDNIGHT, 1), text)
     compact = text.str.replace(r"^([0-9]{4})([0-9]{2})([0-9]{2})$", "$1-$2-$3")
@@ -250,8 +246,7 @@ def _refuse_date(cells: pl.DataFrame) -> pl.DataFrame:
     return _refuse(cells, (two_digits, "E206"), (pl.col("parsed").is_not_null(), "E207"), (pl.lit(value=True), "E209"))
 
 
-def _timestamp(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
-    del column, options
+def _timestamp(_column: Column, cells: pl.DataFrame, _options: Options) -> pl.DataFrame:
     cells = cells.with_columns(parts=_chinese_date(pl.col("live")).str.extract_groups(_TIMESTAMP))
     part = [pl.col("parts").struct.field(str(index)) for index in range(1, 9)]
     date = pl.concat_str(part[0], pl.lit("-"), part[1].str.zfill(2), pl.lit("-"), part[2].str.zfill(2))
@@ -269,8 +264,7 @@ def _timestamp(column: Column, cells: pl.DataFrame, options: Options) -> pl.Data
     return _changed(cells, "I505", pl.col("value").is_not_null() & ~canonical)
 
 
-def _code(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
-    del options
+def _code(column: Column, cells: pl.DataFrame, _options: Options) -> pl.DataFrame:
     words: dict[str, str] = {}
     for code in column.codes:
         for word in (code.value, code.zh, code.en, *code.aliases):
@@ -291,16 +285,14 @@ def _nearest(text: str, column: Column) -> str | None:
     return close[0] if close else None
 
 
-def _boolean(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
-    del column, options
+def _boolean(_column: Column, cells: pl.DataFrame, _options: Options) -> pl.DataFrame:
     live = pl.col("live")
     truth = pl.when(live.is_in(TRUE_WORDS)).then(statement=True).when(live.is_in(FALSE_WORDS)).then(statement=False)
     cells = _refuse(cells.with_columns(value=truth), (pl.lit(value=True), "E211"))
     return _changed(cells, "I506", pl.col("value").is_not_null() & ~live.is_in(["true", "false"]))
 
 
-def _json(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
-    del column, options
+def _json(_column: Column, cells: pl.DataFrame, _options: Options) -> pl.DataFrame:
     given = cells.get_column("live").drop_nulls().unique().to_list()
     valid = [text for text in given if _is_json(text)]
     return _refuse(
@@ -317,20 +309,17 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _list(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
-    del column, options
+def _list(_column: Column, cells: pl.DataFrame, _options: Options) -> pl.DataFrame:
     parts = pl.col("live").str.replace_all(r"\s*[;、]\s*", ";").str.strip_chars(";")
     return _changed(cells.with_columns(value=parts), "I507", parts != pl.col("live"))
 
 
-def _name(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
-    del column, options
+def _name(_column: Column, cells: pl.DataFrame, _options: Options) -> pl.DataFrame:
     clean = ~pl.col("live").str.contains(_CONTROL)
     return _refuse(cells.with_columns(value=pl.when(clean).then(pl.col("live"))), (pl.lit(value=True), "E219"))
 
 
-def _identifier(column: Column, cells: pl.DataFrame, options: Options) -> pl.DataFrame:
-    del options
+def _identifier(column: Column, cells: pl.DataFrame, _options: Options) -> pl.DataFrame:
     live = pl.col("live")
     if column.name.endswith("doc_no"):
         live = live.str.replace(_DOCUMENT_NUMBER, "${1}〔${2}〕${3}号")

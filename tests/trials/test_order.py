@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -137,8 +138,6 @@ def test_corrections_conflicts_and_voids_in_any_order_give_the_same_view(tmp_pat
 
 def copy_of(template: Path, home: Path) -> Path:
     """Another home in the same state."""
-    import shutil
-
     shutil.copytree(template, home)
     return home
 
@@ -159,10 +158,10 @@ class MemoryLake:
         if rows.height:
             self.parts[sha256] = rows
 
-    def files(self, dataset: str, version: int | None = None) -> list[LakeFile]:
+    def files(self, _dataset: str, _version: int | None = None) -> list[LakeFile]:
         return [LakeFile(Path(sha256), sha256, world.PERIOD, rows.height) for sha256, rows in self.parts.items()]
 
-    def scan(self, dataset: str, files: Sequence[LakeFile]) -> pl.LazyFrame:
+    def scan(self, _dataset: str, files: Sequence[LakeFile]) -> pl.LazyFrame:
         return pl.concat([pl.DataFrame(schema=SCHEMA), *(self.parts[file.sha256] for file in files)]).lazy()
 
 
