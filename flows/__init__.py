@@ -1,0 +1,1 @@
+"""One Prefect flow per file, and what starts and serves them."""

@@ -6,11 +6,18 @@ import asyncio
 import signal
 from typing import Any
 
-from prefect import Flow
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect import Flow, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, StateType
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.schedules import Cron, Schedule
+from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
 from flows.backfill import backfill
@@ -43,18 +50,23 @@ def _deployment(flow: Flow[..., Any], schedule: Schedule | None = None) -> Runne
     )
 
 
-def serve_deployments() -> None:
+def serve_deployments(*, alone: bool) -> None:
     """Register the deployments and run what is due, one run at a time, until the process is told to stop.
 
     Schedules stay active when we stop: what was missed in the meantime is caught up by one run.
+
+    Args:
+        alone: The server was started for us, so that every run it takes for running died with the last one.
     """
-    asyncio.run(_serve())
+    asyncio.run(_serve(alone=alone))
 
 
-async def _serve() -> None:
+async def _serve(*, alone: bool) -> None:
     runner = Runner(name=RUNNER, limit=1, pause_on_shutdown=False)
     for deployment in served_deployments():
         await runner.aadd_deployment(deployment)
+    if alone:
+        await _report_dead_runs()
     running = asyncio.create_task(runner.start())
     told_to_stop = asyncio.Event()
     await asyncio.sleep(0)  # the runner sets a handler when it starts, whose stop is never awaited: ours replaces it
@@ -66,3 +78,16 @@ async def _serve() -> None:
         await runner.astop()
     waiting.cancel()
     await running
+
+
+async def _report_dead_runs() -> None:
+    """Tell Prefect that runs without a process are over; until then they hold the place of every later night."""
+    unfinished = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+    async with get_client() as client:
+        runs = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(type=unfinished), deployment_id=FlowRunFilterDeploymentId(is_null_=False)
+            )
+        )
+        for run in runs:
+            await client.set_flow_run_state(run.id, Crashed(message="The process that ran it is gone."))

@@ -163,6 +163,7 @@ def serve_all(settings: Settings) -> None:
     home = {"REVERSE_EVAL_HOME": str(settings.home.resolve())}
     lasting = {"PREFECT_LOGGING_TO_API_ENABLED": "true", **home}
     settings.make_folders()
+    alone = API_URL not in os.environ
     with (
         prefect_server(settings, with_services=True) as url,
         _environment({**prefect_environment(settings), **lasting, API_URL: url}),
@@ -173,7 +174,7 @@ def serve_all(settings: Settings) -> None:
 
         wait_until_ready(settings, url)
         print(f"Prefect: {url.removesuffix('/api')}", file=sys.stderr, flush=True)  # noqa: T201 - where to look
-        serve_deployments()
+        serve_deployments(alone=alone)
 
 
 @contextmanager

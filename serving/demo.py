@@ -43,13 +43,18 @@ def run_demo(session: Session, home: Path) -> int:
 
     began = time.monotonic()
     county = _prepare(home)
-    settings = Settings(home=home, quiet_seconds=0)
+    settings = _settings(home)
     session.remark("demo.county", home=home)
     with prefect_session(settings), session.progress() as progress:
         first = run_flow("nightly", settings, progress, language=session.language, **_day())
         shutil.copytree(county.later, settings.inbox, dirs_exist_ok=True)
         second = run_flow("nightly", settings, progress, language=session.language, **_day())
     return _tell(session, settings, first, second, time.monotonic() - began)
+
+
+def _settings(home: Path) -> Settings:
+    """Settings of the demo alone: an installation's own database and scheme are never touched."""
+    return Settings(home=home, warehouse_url=None, scheme=None, quiet_seconds=0)
 
 
 def _prepare(home: Path) -> DemoCounty:
@@ -60,7 +65,7 @@ def _prepare(home: Path) -> DemoCounty:
         if not (home / MARK).exists():
             raise CommandError("demo_folder_taken", folder=home)
         shutil.rmtree(home)
-    settings = Settings(home=home)
+    settings = _settings(home)
     settings.make_folders()
     (home / MARK).touch()
     county = generate(home / "county")

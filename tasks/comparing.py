@@ -152,5 +152,5 @@ def vanished(
     before, _ = resolve(slice_rows.collect(engine="streaming"), dataset)
     key = list(dataset.natural_key)
     gone = before.lazy().join(present_keys.select(key), on=key, how="anti", nulls_equal=True).collect()
-    voids = gone.with_columns(record_op=pl.lit("void")).select(dataset.stored_schema)
+    voids = gone.with_columns(record_op=pl.lit("void")).select(list(dataset.stored_schema))
     return voids, before.height

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 __all__ = ["Engine", "migrate", "reading_engine", "schema_versions", "writing_engine"]
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 BUSY_MILLISECONDS = 30_000
 
@@ -57,6 +56,8 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _migrations(url: str) -> Config:
+    from alembic.config import Config  # readers never migrate, and it takes as long to import as SQLAlchemy
+
     config = Config()
     config.set_main_option("script_location", str(files("warehouse").joinpath("migrations")))
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
@@ -65,11 +66,16 @@ def _migrations(url: str) -> Config:
 
 def migrate(url: str) -> None:
     """Bring the warehouse to the newest version of its tables; does nothing when it is there."""
+    from alembic import command
+
     command.upgrade(_migrations(url), "head")
 
 
 def schema_versions(engine: Engine) -> tuple[str | None, str | None]:
     """Version of the tables in the database, and the one this code needs."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     return current, ScriptDirectory.from_config(_migrations("sqlite://")).get_current_head()

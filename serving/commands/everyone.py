@@ -74,7 +74,7 @@ def _periods(session: Session, found: Overview) -> Table:
     from serving.tables import moment, table
 
     words = session.words
-    headings = [words(f"column.{name}") for name in ("period", "state", "cutoff", "published", "version", "waiting")]
+    headings = [words(f"column.{name}") for name in ("period", "state", "cutoff", "release", "version", "waiting")]
     rows = [
         (
             period.period_id, words(f"period.{period.status}"), moment(period.cutoff_at),

@@ -50,8 +50,14 @@ def raters(folder: Path) -> Path:
 
 
 def instruments(folder: Path) -> Path:
-    lines = ["instrument_id,instrument_version,item_id,item_text,dimension,item_kind,scale_min,scale_max,scale_step,direction,weight,target_required,respondent"]
-    lines += [f"REV,1,{item},{item} 题,指导服务,scale,0,100,1,higher_better,0.5,true,rater" for item in ("HELP", "REPLY")]
+    lines = [
+        (
+            "instrument_id,instrument_version,item_id,item_text,dimension,item_kind,scale_min,scale_max,scale_step,"
+            "direction,weight,target_required,respondent"
+        )
+    ]
+    scale = "scale,0,100,1,higher_better,0.5,true,rater"
+    lines += [f"REV,1,{item},{item} 题,指导服务,{scale}" for item in ("HELP", "REPLY")]
     lines += ["SAT,1,PLACE,居住环境,生活环境,scale,1,5,1,higher_better,1,false,respondent"]
     return _csv(folder / "instrument_item__COUNTY__2026__v01.csv", lines)
 
@@ -63,7 +69,12 @@ def indicators(folder: Path) -> Path:
 
 def rating_lines() -> list[str]:
     """Header and rows of the ratings; the noise is a fixed pattern, not a draw."""
-    lines = ["period_id,instrument_id,instrument_version,rater_token,rater_org_id,target_org_id,item_id,status,score_raw,submission_id,submitted_at"]
+    lines = [
+        (
+            "period_id,instrument_id,instrument_version,rater_token,rater_org_id,target_org_id,item_id,status,score_raw,"
+            "submission_id,submitted_at"
+        )
+    ]
     for place, village in enumerate(VILLAGES):
         for seat, letter in enumerate("ABC"):
             token = f"TK{village}{letter}"
@@ -72,7 +83,8 @@ def rating_lines() -> list[str]:
                     continue
                 noise = (place * 7 + seat * 5 + number * 3) % 9 - 4
                 lines += [
-                    f"{PERIOD},REV,1,{token},{village},{org},{item},answered,{base + noise + shift},S{token}{org},2026-03-10T09:00:00+08:00"
+                    f"{PERIOD},REV,1,{token},{village},{org},{item},answered,{base + noise + shift},S{token}{org},"
+                    "2026-03-10T09:00:00+08:00"
                     for item, shift in (("HELP", 0), ("REPLY", 2))
                 ]
     return lines
@@ -84,10 +96,16 @@ def ratings(folder: Path) -> Path:
 
 def survey(folder: Path) -> Path:
     """Twelve answers about V1 and three about V2, which are too few."""
-    lines = ["source_system,survey_id,submission_id,item_id,period_id,instrument_id,respondent_org_id,status,score_raw,submitted_at"]
+    lines = [
+        (
+            "source_system,survey_id,submission_id,item_id,period_id,instrument_id,respondent_org_id,status,score_raw,"
+            "submitted_at"
+        )
+    ]
     for village, count in (("V1", 12), ("V2", 3)):
         lines += [
-            f"PHONE,SAT1,J{village}{number},PLACE,{PERIOD},SAT,{village},answered,{4 + number % 2},2026-03-11T09:00:00+08:00"
+            f"PHONE,SAT1,J{village}{number},PLACE,{PERIOD},SAT,{village},answered,{4 + number % 2},"
+            "2026-03-11T09:00:00+08:00"
             for number in range(count)
         ]
     return _csv(folder / f"survey_response__COUNTY__{PERIOD}__v01.csv", lines)

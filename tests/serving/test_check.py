@@ -26,7 +26,7 @@ def test_codes_of_decisions(call: Call, tmp_path: Path) -> None:
     assert call("check", good, good).code == 0
     bad = rating_file(tmp_path, NAME, {3: (",answered,", ",perhaps,")})
     assert call("check", bad).code == 3
-    held = rating_file(tmp_path, NAME, {line: (",answered,", ",maybe,") for line in range(1, 40)})
+    held = rating_file(tmp_path, NAME, dict.fromkeys(range(1, 40), (",answered,", ",maybe,")))
     assert call("check", held, good).code == 4
     refused = tmp_path / "unknown.csv"
     refused.write_text("a,b\n1,2\n", encoding="utf-8")
@@ -76,8 +76,6 @@ def test_the_summary_names_the_first_place_of_each_code(call: Call, tmp_path: Pa
 
 @pytest.mark.usefixtures("without_prefect")
 def test_the_same_answer_as_the_night(call: Call, tmp_path: Path) -> None:
-    from serving.commands.home import init  # noqa: F401 - the command exists
-
     given = write_files(tmp_path / "given")
     changes = {3: (",answered,", ",perhaps,"), 5: ("TKV1A", "NOBODY")}
     rating = rating_file(tmp_path / "given", given[5].name, changes)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pytest
 
 from expectations.datasets import DATASETS
 from warehouse.settings import Settings
@@ -78,3 +79,13 @@ def test_a_demo_never_takes_a_folder_of_somebody_else(call: Call, tmp_path: Path
     said = call("demo", tmp_path / "mine")
     assert said.code == 1
     assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_a_demo_never_writes_to_the_installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from serving.demo import _settings
+
+    monkeypatch.setenv("REVERSE_EVAL_WAREHOUSE_URL", "postgresql://production/warehouse")
+    monkeypatch.setenv("REVERSE_EVAL_SCHEME", "default-2026")
+    settings = _settings(tmp_path)
+    assert settings.database_url == f"sqlite:///{tmp_path.resolve()}/warehouse.sqlite"
+    assert settings.scheme is None

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import zipfile
@@ -58,7 +59,8 @@ def test_nothing_in_it_is_a_formula(book: Path) -> None:
         sheets = [archive.read(name) for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
     assert len(sheets) == 5
     assert not any(re.search(rb"<f[ >]", sheet) for sheet in sheets)
-    cell = next(cell for row in openpyxl.load_workbook(book)["排名-经济"].iter_rows() for cell in row if cell.value == NAMES["D4"])
+    rows = openpyxl.load_workbook(book)["排名-经济"].iter_rows()
+    cell = next(cell for row in rows for cell in row if cell.value == NAMES["D4"])
     assert (cell.data_type, cell.quotePrefix) == ("s", True)
 
 
@@ -74,10 +76,10 @@ def test_the_bytes_depend_on_the_release_alone(published_home: Path, tmp_path: P
     hashes = set()
     for seed, zone in (("1", "UTC"), ("2", "America/New_York")):
         target = tmp_path / f"{seed}.xlsx"
-        command = [sys.executable, "-m", "serving.command_line", "--home", str(published_home), "rankings", "-p", PERIOD]
+        command = [sys.executable, "-m", "serving.command_line", "--home", published_home, "rankings", "-p", PERIOD]
         root = str(Path(serving.__file__).parent.parent)
         environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": root}
-        subprocess.run([*command, "-o", str(target)], check=True, env=environment, capture_output=True)
+        subprocess.run([*command, "-o", target], check=True, env=environment, capture_output=True)
         hashes.add(hashlib.sha256(target.read_bytes()).hexdigest())
     assert len(hashes) == 1
 
@@ -102,11 +104,10 @@ def test_other_figures_open_as_well(call: Call, published_home: Path, tmp_path: 
 
 
 def test_sheet_names_are_allowed_and_different(call: Call, home: Path, tmp_path: Path) -> None:
-    import sqlite3
-
     with sqlite3.connect(home / "warehouse.sqlite") as connection:
+        statement = "UPDATE result_department_score SET peer_group = ? WHERE ratee_org_id = ?"
         for org_id, group in (("D1", "a/b:" + "长" * 40), ("D2", "a\\b*" + "长" * 40), ("D4", None)):
-            connection.execute("UPDATE result_department_score SET peer_group = ? WHERE ratee_org_id = ?", (group, org_id))
+            connection.execute(statement, (group, org_id))
     target = tmp_path / "names.xlsx"
     assert call("--home", home, "--lang", "zh", "rankings", "-p", PERIOD, "-o", target).code == 0
     names = openpyxl.load_workbook(target).sheetnames

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from warehouse.releases import published_release
 from warehouse.settings import Settings
 
 PERIOD = "2026M07"
+BEFORE_CUTOFF = datetime(2026, 8, 1, tzinfo=UTC)
 CENTRE = "MON-CENTRE"
 """The office that runs the rating and keeps the registers."""
 REGISTER = "D-FARM"
@@ -118,7 +119,7 @@ def rating(token: str, unit: str, target: str, item: str, score: int, **more: ob
     return {
         "period_id": PERIOD, "instrument_id": "REV-DEPT", "instrument_version": "1", "rater_token": token,
         "rater_org_id": unit, "target_org_id": target, "item_id": item, "status": "answered", "score_raw": score,
-        "submission_id": f"S-{token}", "submitted_at": "2026-07-15T10:00:00+08:00",
+        "submission_id": f"S-{unit}-{token[-2:]}", "submitted_at": "2026-07-15T10:00:00+08:00",
         "record_op": "upsert", "revision": 1,
     } | more  # fmt: skip
 

@@ -38,7 +38,6 @@ def test_damaged_files_are_read_or_refused(tmp_path: Path, capsys: pytest.Captur
     assert outcomes["read"] > COUNT // 3
     assert {"F105", "F108", "F112", "F113", "F115", "F116", "F118"} <= outcomes.keys()
     assert outcomes.keys() - {"read"} <= catalogue().keys()
-    assert seconds < 60
 
 
 def _outcome(name: str, content: bytes, folder: Path) -> str:

@@ -24,7 +24,7 @@ from tasks.land import delivery_of
 from tasks.night import no_progress, run
 from tasks.release import verify_release
 from tests.support import world
-from tests.support.world import csv_bytes, deliver, name_of, open_home, rating, run_night, view_of
+from tests.support.world import BEFORE_CUTOFF, csv_bytes, deliver, name_of, open_home, rating, run_night, view_of
 from warehouse.current_view import conflicting_keys, current_rows
 from warehouse.lake import LakeFile
 from warehouse.ledger import LoadedFile
@@ -33,7 +33,6 @@ pytestmark = pytest.mark.trial
 
 SEED = 20260731
 ROOT = Path(__file__).resolve().parents[2]
-BEFORE_CUTOFF = datetime(2026, 8, 1, tzinfo=UTC)
 
 
 def shuffled(content: bytes) -> bytes:
@@ -267,16 +266,16 @@ def test_every_order_of_a_set_of_files_gives_the_view_the_rules_say(files: list[
 def test_five_files_with_everything_in_them_in_all_orders() -> None:
     """Versions, revisions, a void, a conflict, its resolution and a repetition; 120 orders."""
     files: list[File] = [
-        ("D-FARM", 1, (("A", 1, "upsert", "1"), ("B", 1, "upsert", "1"), ("C", 1, "upsert", "1"))),
+        ("D-FARM", 1, (("A", 1, "upsert", "1"), ("B", 1, "upsert", "1"), ("C", 2, "upsert", "1"))),
         ("D-FARM", 2, (("A", 1, "upsert", "2"), ("B", 1, "void", "1"))),
-        ("D-FARM", 3, (("A", 1, "upsert", "1"), ("C", 1, "upsert", "1"))),
-        ("D-ROAD", 1, (("A", 1, "upsert", "2"), ("C", 1, "upsert", "1"))),
-        ("D-ROAD", 2, (("A", 2, "upsert", "9"),)),
+        ("D-FARM", 3, (("A", 1, "upsert", "1"), ("C", 1, "upsert", "5"))),
+        ("D-ROAD", 1, (("A", 1, "upsert", "1"), ("C", 2, "upsert", "2"))),
+        ("D-ROAD", 2, (("C", 3, "upsert", "9"),)),
     ]
-    assert expected_view(files) == ({"A": "9", "C": "1"}, set())
-    assert expected_view(files[:4]) == ({"C": "1"}, {"A"})
+    assert expected_view(files) == ({"A": "1", "C": "9"}, set())
+    assert expected_view(files[:4]) == ({"A": "1"}, {"C"})
     for order in permutations(files):
-        assert view_in(order) == ({"A": "9", "C": "1"}, set()), order
+        assert view_in(order) == ({"A": "1", "C": "9"}, set()), order
 
 
 def test_of_two_files_of_one_version_the_newer_one_stands() -> None:
