@@ -124,13 +124,16 @@ def _import_great_expectations() -> None:
 
 @contextmanager
 def _settings_of_prefect(settings: Settings, url: str) -> Iterator[None]:
-    """Prefect reads the environment when it is first imported; a later session has to say its settings again."""
+    """Prefect reads the environment when it is first imported; a later session, of another home, says it again."""
     from prefect.events.worker import EventsWorker
+    from prefect.logging.configuration import setup_logging
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     ours: Mapping[Any, Any] = {PREFECT_API_URL: url, PREFECT_HOME: prefect_home(settings)}
     changed = {setting: value for setting, value in ours.items() if setting.value() != value}
     with temporary_settings(changed):
+        if PREFECT_HOME in changed:
+            setup_logging(incremental=False)
         try:
             yield
         finally:

@@ -218,7 +218,11 @@ def _typed(
     changes: list[pl.DataFrame] = []
     token = token_column(dataset)
     for order, column in enumerate(dataset.all_columns):
-        text = data[column.name] if column.name in data.columns else pl.Series([None] * data.height, dtype=pl.String)
+        if column.name not in data.columns:
+            default = pl.Series([column.default], dtype=pl.String).cast(column.polars_type)
+            values.append(default.extend_constant(default.item(), data.height).slice(1).alias(column.stored_name))
+            continue
+        text = data[column.name]
         judged = apply_cell_rules(column, text, options).with_columns(data["_index"], text=text)
         value = judged["value"]
         if column is token:

@@ -34,6 +34,8 @@ class Workspace:
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     language: Language = "zh"
     now: datetime | None = None
+    views: dict[str, tuple[tuple[str, ...], pl.DataFrame]] = field(default_factory=dict, repr=False, compare=False)
+    """Views already read, each with the files it was made of."""
 
     def moment(self) -> datetime:
         """The instant the run takes for now, in UTC."""
@@ -45,8 +47,13 @@ class Workspace:
 
     def view(self, dataset: Dataset) -> pl.DataFrame:
         """The current view of a dataset that is small enough to hold in memory."""
-        rows = current_rows(self.lake, dataset, loaded_files(self.engine, dataset.name))
-        return rows.select(list(dataset.stored_schema)).collect()
+        loaded = loaded_files(self.engine, dataset.name)
+        made_of = tuple(file.sha256 for file in loaded)
+        known = self.views.get(dataset.name)
+        if known is None or known[0] != made_of:
+            rows = current_rows(self.lake, dataset, loaded).select(list(dataset.stored_schema)).collect()
+            known = self.views[dataset.name] = (made_of, rows)
+        return known[1]
 
     def known_for(self, dataset: Dataset) -> Known:
         """Views of every dataset the checks of ``dataset`` look at."""

@@ -63,14 +63,19 @@ def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> Path:
     return path
 
 
-def small_county(home: Path, *, people_to_sign: int = 0) -> Settings:
-    """A home with a scheme and twelve files in its inbox: four registers and eight files of ratings."""
-    settings = Settings(home=home, quiet_seconds=0)
-    settings.make_folders()
+def write_scheme(settings: Settings, people_to_sign: int) -> None:
+    """The shipped scheme with another number of signatures."""
     scheme = yaml.safe_load(files("scoring").joinpath("schemes/default-2026.yaml").read_text(encoding="utf-8"))
     scheme["scheme_id"] = "small-county"
     scheme["sign_off"]["people"]["value"] = people_to_sign
     (settings.schemes / "small-county.yaml").write_text(yaml.safe_dump(scheme), encoding="utf-8")
+
+
+def small_county(home: Path) -> Settings:
+    """A home with a scheme nobody has to sign and twelve files in its inbox: four registers, eight of ratings."""
+    settings = Settings(home=home, quiet_seconds=0)
+    settings.make_folders()
+    write_scheme(settings, people_to_sign=0)
     inbox = settings.inbox / SUBMITTER
     for dataset, rows in (
         ("period", PERIOD_ROWS), ("org_unit", ORG_UNIT_ROWS), ("rater", RATER_ROWS), ("instrument_item", ITEM_ROWS),
