@@ -361,11 +361,15 @@ def remember_inputs(engine: Engine, period_id: str, input_hash: str) -> None:
 
 
 def reopen_period(engine: Engine, period_id: str, reason: str) -> bool:
-    """Let late rows of a published period count in its next release; False when it is not published."""
+    """Let late rows of a published period count in its next release; False when nothing of it was published here."""
     with engine.begin() as connection:
         changed = connection.execute(
             update(program_period)
-            .where(program_period.c.period_id == period_id, program_period.c.status == "published")
+            .where(
+                program_period.c.period_id == period_id,
+                program_period.c.status == "published",
+                program_period.c.period_id.in_(select(release_pointer.c.period_id)),
+            )
             .values(
                 status="reopened",
                 reopened_reason=reason,

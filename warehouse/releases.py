@@ -169,7 +169,8 @@ def publish(engine: Engine, release_id: str, people: int, by: str) -> None:
         found = _release(connection, release_id)
         if found["state"] not in ("audited", "signed"):
             raise ReleaseStateError(
-                f"{release_id}: 状态为 {found['state']}，不能发布 / it is {found['state']}, not to be published"
+                f"{release_id}: 状态为 {found['state']}，只有 audited 或 signed 的可以发布，请用 release list 查看"
+                f" / it is {found['state']}; only an audited or signed one can be published: see release list"
             )
         signers = len(_signers(connection, release_id))
         if signers < people:

@@ -30,9 +30,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def ingested_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small county with its twelve files loaded and nothing scored; copied by ``ingested``, never run on."""
     settings = small_county(tmp_path_factory.mktemp("ingested"))
-    report = run(
-        open_workspace(settings), "ingest", None, no_progress, from_inbox=True, deliveries=(), scores=False
-    )
+    report = run(open_workspace(settings), "ingest", None, no_progress, from_inbox=True, deliveries=(), scores=False)
     assert [answer.decision for answer in report.answers] == ["accepted"] * 12
     return settings.home
 
