@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -105,10 +105,11 @@ def prefect_session(settings: Settings, *, checks_files: bool = False) -> Iterat
     Raises:
         PrefectServerError: Prefect's server did not start.
     """
+    is_starting = API_URL not in os.environ
     with prefect_server(settings) as url, _environment({**prefect_environment(settings), API_URL: url}):
         prefect_home(settings).mkdir(mode=0o700, parents=True, exist_ok=True)
         import_module("flows.nightly")
-        if checks_files or any(settings.inbox.rglob("*")):
+        if is_starting and (checks_files or any(path.is_file() for path in settings.inbox.rglob("*"))):
             _import_great_expectations()
         wait_until_ready(settings, url)
         with _settings_of_prefect(settings, url):
@@ -131,7 +132,7 @@ def _settings_of_prefect(settings: Settings, url: str) -> Iterator[None]:
 
     ours: Mapping[Any, Any] = {PREFECT_API_URL: url, PREFECT_HOME: prefect_home(settings)}
     changed = {setting: value for setting, value in ours.items() if setting.value() != value}
-    with temporary_settings(changed):
+    with temporary_settings(changed) if changed else nullcontext():
         if PREFECT_HOME in changed:
             setup_logging(incremental=False)
         try:

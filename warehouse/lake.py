@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -98,6 +99,11 @@ class Lake:
         ]
         return sorted(found, key=lambda file: file.path.name)
 
+    def hashes(self, dataset: str, deliveries: Collection[str], version: int | None = None) -> dict[str, str]:
+        """SHA-256 of the Parquet files with the rows of these deliveries, by name; "" for a file that is gone."""
+        wanted = [file.path for file in self.files(dataset, version) if file.sha256 in deliveries]
+        return {path.name: _sha256(path) for path in wanted}
+
     def scan(self, dataset: str, files: Sequence[LakeFile]) -> pl.LazyFrame:
         """Rows of the given files, with the partition column put back."""
         key = declared(dataset).partition_by
@@ -153,6 +159,14 @@ class Lake:
 def _schema(dataset: str) -> Schema:
     fields = delta_fields(declared(dataset))
     return Schema([Field(each["name"], PrimitiveType(each["type"]), nullable=each["nullable"]) for each in fields])
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
 
 
 def _sync_folder(folder: Path) -> None:

@@ -125,15 +125,17 @@ def rating(token: str, unit: str, target: str, item: str, score: int, **more: ob
 
 
 def ratings() -> list[Row]:
-    """Six hundred ratings: every rater rates five departments on four items."""
+    """Six hundred ratings: every rater rates five departments on four items; later departments do better."""
     return [
-        rating(
-            token, unit, DEPARTMENTS[(number + step) % len(DEPARTMENTS)], item, 1 + (number * 3 + step * 5 + place) % 5
-        )
+        rating(token, unit, DEPARTMENTS[place], item, _score(number, place, position))
         for number, (token, unit) in enumerate(RATERS)
-        for step in range(5)
-        for place, item in enumerate(ITEMS)
+        for place in sorted((number + step) % len(DEPARTMENTS) for step in range(5))
+        for position, item in enumerate(ITEMS)
     ]
+
+
+def _score(rater: int, department: int, item: int) -> int:
+    return 1 + max(0, min(4, department // 2 + (rater * 5 + item * 3 + department) % 3 - rater % 2))
 
 
 def fact(indicator: str, org_id: str, value: object, **more: object) -> Row:
@@ -159,7 +161,7 @@ def answers() -> list[Row]:
         {
             "source_system": "web", "survey_id": "LIFE-1", "submission_id": f"A-{unit}-{number}", "item_id": item,
             "period_id": PERIOD, "instrument_id": "LIFE", "respondent_org_id": unit, "status": "answered",
-            "score_raw": 1 + (number * 3 + place + len(unit)) % 5, "submitted_at": "2026-07-20T09:00:00+08:00",
+            "score_raw": 1 + (number * 3 + place + int(unit[-2:])) % 5, "submitted_at": "2026-07-20T09:00:00+08:00",
         }
         for unit in VILLAGES
         for number in range(4)
