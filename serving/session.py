@@ -16,8 +16,8 @@ from serving.words import Language, Words, language_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from sqlalchemy import Engine
 
+    from warehouse.database import Engine
     from warehouse.settings import Settings
 
 PLAIN_WIDTH = 200

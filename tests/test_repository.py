@@ -79,7 +79,7 @@ def test_every_dependency_says_why() -> None:
 
 
 def test_the_project_speaks_of_itself_alone() -> None:
-    home = re.compile(r"/(work|root|home)/\w+|pypi\.org|files\.pythonhosted")
+    home = re.compile(r"/(work|root)/\w+|/home/\w+/|pypi\.org|files\.pythonhosted")
     for path in tracked():
         if path.suffix in {".py", ".md", ".toml", ".yaml", ".lock", ""} and path != Path(__file__):
             found = home.search(path.read_text(encoding="utf-8", errors="ignore"))

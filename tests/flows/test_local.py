@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -92,8 +91,11 @@ def settings(tmp_path: Path) -> Settings:
     return small
 
 
+@pytest.mark.trial
 def test_says_nothing_but_our_progress_whether_it_succeeds_or_fails(settings: Settings) -> None:
-    failed = subprocess.run(_command(settings, "broken"), env=_environment(), capture_output=True, text=True)
+    failed = subprocess.run(
+        _command(settings, "broken"), env=_environment(), capture_output=True, text=True, check=False
+    )
     assert failed.returncode == 1
     assert failed.stdout == ""
     *progress, sentence = failed.stderr.splitlines()
@@ -105,12 +107,13 @@ def test_says_nothing_but_our_progress_whether_it_succeeds_or_fails(settings: Se
     _assert_nothing_is_left(settings, "failed")
     assert "ZeroDivisionError" in (prefect_home(settings) / "prefect.log").read_text(encoding="utf-8")
 
-    sound = subprocess.run(_command(settings, "sound"), env=_environment(), capture_output=True, text=True)
+    sound = subprocess.run(_command(settings, "sound"), env=_environment(), capture_output=True, text=True, check=False)
     assert (sound.returncode, sound.stdout) == (0, "0 2\n")
     assert sound.stderr.splitlines() == ["score and release 1 2", "score and release 2 2"]
     _assert_nothing_is_left(settings, "succeeded")
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_leaves_nothing_when_it_is_stopped(tmp_path: Path, number: signal.Signals) -> None:
     settings = Settings(home=tmp_path)
@@ -144,7 +147,5 @@ def test_a_failure_is_one_sentence_in_each_language() -> None:
 
 def test_importing_it_imports_neither_prefect_nor_polars() -> None:
     program = "import flows.local, sys; print(sorted({'prefect', 'polars', 'sqlalchemy'} & set(sys.modules)))"
-    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    print(f"imported in {time.monotonic() - began:.1f} s")
     assert done.stdout == "[]\n"

@@ -49,8 +49,8 @@ def rating_rows(month: str, village: str) -> list[list[str]]:
     """One village's ratings of a month."""
     day = f"{month[:4]}-{month[5:]}-20T10:00:00+08:00"
     return [
-        [month, "QY-FORM", "1", f"T-{village}", village, department, "ALL", "answered", str(score), f"{month}-{village}",
-         day, "web"]
+        [month, "QY-FORM", "1", f"T-{village}", village, department, "ALL", "answered", str(score),
+         f"{month}-{village}", day, "web"]
         for department, score in zip(DEPARTMENTS, SCORES[village], strict=True)
     ]  # fmt: skip
 

@@ -59,7 +59,7 @@ def organisations() -> list[Row]:
     def row(org_id: str, name: str, kind: str, level: str, parent: str) -> Row:
         return {
             "org_id": org_id, "org_name": name, "org_kind": kind, "level": level, "parent_org_id": parent,
-            "valid_from": "2026-01-01",
+            "peer_group": kind, "valid_from": "2026-01-01",
         }  # fmt: skip
 
     return [

@@ -23,6 +23,7 @@ from tasks.comparing import compare
 from tasks.land import delivery_of
 from tasks.night import no_progress, run
 from tasks.release import verify_release
+from tasks.workspace import Workspace
 from tests.support import world
 from tests.support.world import BEFORE_CUTOFF, csv_bytes, deliver, name_of, open_home, rating, run_night, view_of
 from warehouse.current_view import conflicting_keys, current_rows
@@ -42,11 +43,18 @@ def shuffled(content: bytes) -> bytes:
     return "\n".join([header, *lines, ""]).encode()
 
 
+def home_by_person(folder: Path) -> Workspace:
+    """A home whose scheme counts every rater, so that results are fitted to rows named by pseudonyms."""
+    workspace = open_home(folder)
+    (workspace.settings.schemes / "trial.yaml").write_text(world.scheme_text(rater_level="person"), encoding="utf-8")
+    return workspace
+
+
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Mapping[str, pl.DataFrame]]:
     """Release hash and views of the plain night."""
     home = tmp_path_factory.mktemp("order") / "home"
-    workspace = open_home(home)
+    workspace = home_by_person(home)
     deliver(workspace, world.everything())
     report = run_night(home)
     assert [released.state for released in report.released] == ["published"]
@@ -64,7 +72,7 @@ def test_threads_hash_seeds_time_zones_and_keys_do_not_matter(
     published: tuple[str, Mapping[str, pl.DataFrame]], tmp_path: Path, threads: int
 ) -> None:
     """Rows shuffled and files written in reverse besides, and another key of the pseudonyms."""
-    workspace = open_home(tmp_path)
+    workspace = home_by_person(tmp_path)
     key = workspace.settings.keys / "rater-2026.key"
     key.write_text(f"{threads:02x}" * 32, encoding="ascii")
     deliver(workspace, dict(reversed([(place, shuffled(content)) for place, content in world.everything().items()])))
@@ -87,7 +95,7 @@ def test_files_listed_in_any_order_and_taken_on_any_night_give_the_same_release(
     """Three orders of the observations, one file a run, the registers first."""
     files = list(world.observations().items())
     random.Random(SEED + number).shuffle(files)  # noqa: S311 - reproducible, no secret
-    workspace = open_home(tmp_path / "home", now=BEFORE_CUTOFF)
+    workspace = home_by_person(tmp_path / "home")
     for place, content in [*world.references().items(), *files]:
         path = tmp_path / "sent" / place
         path.parent.mkdir(parents=True, exist_ok=True)
