@@ -38,6 +38,11 @@ class Snapshot:
         """The period."""
         return str(self.period["period_id"])
 
+    @property
+    def has_observations(self) -> bool:
+        """Whether any rating, answer or fact of the period itself was loaded."""
+        return any(self.period_id in file.periods for name in SCORED_DATASETS for file in self.files[name])
+
     def inputs(self) -> list[dict[str, str]]:
         """Inputs as a manifest lists them."""
         return sorted(

@@ -35,6 +35,7 @@ from tasks.load import (
     answer_of,
     conclude,
     hand_over,
+    hold_unprocessable,
     load,
     notes_of,
     refresh_periods,
@@ -60,8 +61,11 @@ from warehouse.ledger import (
     record_delivery,
     unfinished_files,
 )
+from warehouse.runs import heartbeat
 
 READERS = 2
+DEFECTS = (pl.exceptions.PolarsError, RuntimeError, ValueError, TypeError, LookupError, AttributeError)
+"""What a defect of ours looks like: it holds one file, never the night. A full disk is none of these."""
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, how many files are done and how many there are."""
 
@@ -355,6 +359,7 @@ def check_and_load_files(
     answers: list[Answer] = []
     for number, each in enumerate(files, start=1):
         answers += _answered(workspace, each.taken, _check_and_load(workspace, each))
+        heartbeat(workspace.engine, workspace.run_id, workspace.settings.lease_seconds)
         progress("check and load", number, len(files))
     return answers
 
@@ -385,6 +390,8 @@ def _check_and_load(workspace: Workspace, ready: Ready) -> Answer:
         if error.code == "F130":
             taken.landed.unlink(missing_ok=True)  # personal data are not kept, not even as delivered
         return _refused(workspace, taken.claim, taken.facts, error, table.rows)
+    except DEFECTS as error:
+        return hold_unprocessable(workspace, taken.claim, taken.facts, error, folder, table.rows)
     crash_point("checked")
     file = CheckedFile(
         taken.facts, taken.claim, stamp, checked, table.text_path, folder, notes_of(checked),

@@ -174,12 +174,28 @@ def refuse(
     return hand_over(workspace, folder, document)
 
 
+def hold_unprocessable(
+    workspace: Workspace, claim: Claim, facts: FileFacts, error: Exception, folder: Path, rows_read: int
+) -> Answer:
+    """Hold a file that we failed to process, so that one file never stops a night; ``accept`` tries again."""
+    problem = FileProblem("H404", {"detail": f"{type(error).__name__}: {str(error)[:200]}"})
+    document, lines = write_refusal(manner_of(workspace), facts, problem, folder, rows_read, decision="held")
+    finish(workspace.engine, claim, "held", document, _stored_problems(lines), None)
+    return hand_over(workspace, folder, document)
+
+
 def write_refusal(
-    manner: Manner, facts: FileFacts, problem: FileProblem, folder: Path, rows_read: int = 0
+    manner: Manner,
+    facts: FileFacts,
+    problem: FileProblem,
+    folder: Path,
+    rows_read: int = 0,
+    *,
+    decision: str = "refused",
 ) -> tuple[dict[str, Any], pl.DataFrame]:
     """Write the outputs of a file that cannot be taken; returns its receipt and its lines."""
-    balance = _balance(read=rows_read, rejected=rows_read)
-    document = {**facts.document(manner.run_id), "decision": "refused", "balance": balance, "skipped_by_reason": {}}
+    balance = _balance(read=rows_read, **{"held" if decision == "held" else "rejected": rows_read})
+    document = {**facts.document(manner.run_id), "decision": decision, "balance": balance, "skipped_by_reason": {}}
     lines = file_lines([problem])
     document = receipt_document(Receipt(document, lines), cut_codes={}, fix_rows=0)
     out = folder / OUTPUTS

@@ -92,25 +92,26 @@ def ingest(
         return answers
     importing = import_ahead()
     taken, known = steps.land(workspace, deliveries, progress)
-    heartbeat(workspace.engine, workspace.run_id)
+    heartbeat(workspace.engine, workspace.run_id, workspace.settings.lease_seconds)
     ready, refused = steps.read(workspace, [*left, *taken], progress)
     answers = [*answers, *known, *refused]
     importing.join()  # two threads importing it at once would see it half-made
     for wave in waves(ready):
         answers += steps.check_and_load(workspace, wave, progress)
-        heartbeat(workspace.engine, workspace.run_id)
+        heartbeat(workspace.engine, workspace.run_id, workspace.settings.lease_seconds)
     return answers
 
 
 def due_periods(workspace: Workspace) -> list[tuple[Mapping[str, Any], Scheme, Snapshot]]:
-    """Periods to score: cutoff passed, not delivered as history, and inputs other than at the last scoring."""
+    """Periods to score: cutoff passed, something delivered, no history, and other inputs than at the last scoring."""
     due: list[tuple[Mapping[str, Any], Scheme, Snapshot]] = []
     for period in periods(workspace.engine):
         if period["cutoff_at"] > workspace.moment() or _is_history(period):
             continue
         scheme = scheme_for(workspace.settings, period)
         snapshot = take_snapshot(workspace, period, scheme)
-        if snapshot.input_hash(scheme) != period["checked_input_hash"]:
+        # A period nothing was delivered for stays open: publishing it empty would make all that comes late.
+        if snapshot.has_observations and snapshot.input_hash(scheme) != period["checked_input_hash"]:
             due.append((period, scheme, snapshot))
     return due
 
@@ -178,7 +179,7 @@ def _score_all(
         scored = steps.score(sums, scheme, str(period["period_id"]))
         crash_point("scored")
         released.append(finish(workspace, snapshot, scheme, scored, steps.audit(scored.results)))
-        heartbeat(workspace.engine, workspace.run_id)
+        heartbeat(workspace.engine, workspace.run_id, workspace.settings.lease_seconds)
         progress("score and release", number, len(chosen))
     return released
 

@@ -13,6 +13,7 @@ _FAMILIES = (
     ("W", "存疑 / Doubt", "该行照收，请核对。", "The row is taken; please check."),
     ("H", "挂起 / Held", "文件等待决定，未入库。", "The file waits for a decision; nothing is loaded."),
     ("I", "提示 / Information", "系统按规则整理了内容。", "A rule changed how a value is written."),
+    ("A", "核验 / Audit", "结果未通过发布前核验，不予发布。", "A result failed the audit gate and is not released."),
 )
 
 

@@ -56,6 +56,11 @@ def _command(settings: Settings, what: str) -> list[str]:
     return [sys.executable, "-c", PROGRAM, str(settings.home), what]
 
 
+def _run(settings: Settings, what: str) -> subprocess.CompletedProcess[str]:
+    command = _command(settings, what)
+    return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+
+
 def _environment() -> dict[str, str]:
     ours = ("PREFECT_", "REVERSE_EVAL_", "GX_", "DO_NOT_TRACK")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -107,7 +112,7 @@ def test_says_nothing_but_our_progress_whether_it_succeeds_or_fails(settings: Se
     _assert_nothing_is_left(settings, "failed")
     assert "ZeroDivisionError" in (prefect_home(settings) / "prefect.log").read_text(encoding="utf-8")
 
-    sound = subprocess.run(_command(settings, "sound"), env=_environment(), capture_output=True, text=True, check=False)
+    sound = _run(settings, "sound")
     assert (sound.returncode, sound.stdout) == (0, "0 2\n")
     assert sound.stderr.splitlines() == ["score and release 1 2", "score and release 2 2"]
     _assert_nothing_is_left(settings, "succeeded")

@@ -1,0 +1,42 @@
+"""A defect of ours on one file holds that file; the night goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tasks.ingest
+from tests.support import world
+from warehouse.ledger import release_hold
+
+
+def test_one_file_we_fail_on_never_stops_the_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = world.open_home(tmp_path)
+    world.deliver(workspace, world.everything())
+    sound = tasks.ingest.check
+
+    def failing(file: tasks.ingest.FileToCheck, folder: Path) -> object:
+        if file.dataset.name == "performance_fact":
+            raise ValueError("a defect")
+        return sound(file, folder)
+
+    monkeypatch.setattr(tasks.ingest, "check", failing)
+    report = world.run_night(tmp_path)
+    held = [answer for answer in report.answers if answer.decision == "held"]
+    assert [(answer.dataset, dict(answer.codes)) for answer in held] == [("performance_fact", {"H404": 1})]
+    assert len(report.answers) == len(world.everything())
+    assert world.balance_faults(world.receipts(workspace)) == []
+    monkeypatch.setattr(tasks.ingest, "check", sound)
+    assert release_hold(workspace.engine, held[0].sha256, "repaired")
+    again = world.run_night(tmp_path)
+    assert [(answer.dataset, answer.decision) for answer in again.answers] == [("performance_fact", "accepted")]
+
+
+def test_a_period_nothing_was_delivered_for_stays_open(tmp_path: Path) -> None:
+    workspace = world.open_home(tmp_path)
+    world.deliver(workspace, world.references())
+    assert world.run_night(tmp_path).released == ()
+    world.deliver(workspace, world.observations())
+    (released,) = world.run_night(tmp_path).released
+    assert released.state == "published"
