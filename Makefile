@@ -18,6 +18,7 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Installing from requirements.lock into $(VENV) (some minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m flows.prefect_server --make-template
 	@touch $@
 
 demo: $(READY) ## Run the main job on a fictional county, to a published release
