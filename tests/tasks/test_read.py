@@ -648,7 +648,7 @@ def test_real_census_against_an_independent_reader(tmp_path: Path) -> None:
 def test_limits_of_memory_and_time_are_refusals(reading: Reader) -> None:
     content = xlsx_bytes([HEADER, *ROWS * 1500])
     with _refusal("F114") as caught:
-        reading(content, "a.xlsx", Limits(workbook_memory_bytes=600 << 20, max_sheet_cells=10**9))
+        reading(content, "a.xlsx", Limits(workbook_memory_bytes=400 << 20, max_sheet_cells=10**9))
     assert "memory" in caught.value.values_in("en")["detail"]
     with _refusal("F114") as caught:
         reading(content, "a.xlsx", Limits(wall_seconds=0.001))
