@@ -26,6 +26,8 @@ from warehouse.tables import (
 )
 
 FINAL_STATES = ("loaded", "held", "refused")
+LABEL_CODES = frozenset({"F101", "F103", "F104", "F119", "F122"})
+"""Refusals for what a file is called or said to be, not for what is in it."""
 BALANCE = ("read", "accepted", "unchanged", "rejected", "held", "skipped")
 
 
@@ -76,7 +78,7 @@ def claim(engine: Engine, arrival: Arrival, lease_seconds: int, *, take_over: bo
     """Claim a file's content, or return its ledger row when it was decided before or is in hand here.
 
     A claim whose lease ran out or whose process died is taken over with a higher fencing number. A
-    held file that was released by ``accept`` can be claimed again.
+    held file that was released by ``accept`` can be claimed again, and so can content refused only for its label.
 
     Args:
         engine: the warehouse.
@@ -101,6 +103,8 @@ def claim(engine: Engine, arrival: Arrival, lease_seconds: int, *, take_over: bo
             )  # fmt: skip
             _deliver(connection, arrival, now)
             return Claim(arrival.sha256, 1, now, "claimed")
+        if _was_refused_for_its_label(known):
+            return _claim_under_new_label(connection, arrival, int(known["fence"]) + 1, lease)
         released = known["state"] == "held" and known["accepted_reason"] is not None
         if known["state"] in FINAL_STATES and not released:
             return known
@@ -116,6 +120,29 @@ def claim(engine: Engine, arrival: Arrival, lease_seconds: int, *, take_over: bo
             update(ingest_file).where(ingest_file.c.sha256 == arrival.sha256).values(fence=fence, state=state, **lease)
         )
         return Claim(arrival.sha256, fence, as_utc(known["claimed_at"]), state)
+
+
+def _was_refused_for_its_label(known: RowMapping) -> bool:
+    """Whether nothing but the name, folder or manifest kept the content from being taken."""
+    if known["state"] != "refused":
+        return False
+    codes = set(json.loads(known["receipt"] or "{}").get("codes", {}))
+    return bool(codes) and codes <= LABEL_CODES
+
+
+def _claim_under_new_label(connection: Connection, arrival: Arrival, fence: int, lease: Mapping[str, Any]) -> Claim:
+    """Start over with content that was only ever refused for its label: this delivery is its first."""
+    now = utc_now()
+    connection.execute(
+        update(ingest_file)
+        .where(ingest_file.c.sha256 == arrival.sha256)
+        .values(
+            state="claimed", name=arrival.name, submitter_org_id=arrival.submitter_org_id, manifest=arrival.manifest,
+            claimed_at=now, decided_at=None, decision=None, receipt=None, fence=fence, **lease,
+        )
+    )  # fmt: skip
+    _deliver(connection, arrival, now)
+    return Claim(arrival.sha256, fence, now, "claimed")
 
 
 def claim_of(row: Mapping[str, Any]) -> Claim:

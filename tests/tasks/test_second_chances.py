@@ -1,4 +1,4 @@
-"""A defect of ours on one file holds that file; the night goes on."""
+"""Files get a second chance: after a defect of ours, under the right name, and periods until something came."""
 
 from __future__ import annotations
 
@@ -40,3 +40,19 @@ def test_a_period_nothing_was_delivered_for_stays_open(tmp_path: Path) -> None:
     world.deliver(workspace, world.observations())
     (released,) = world.run_night(tmp_path).released
     assert released.state == "published"
+
+
+def test_a_file_refused_for_its_name_is_taken_under_the_right_one(tmp_path: Path) -> None:
+    workspace = world.open_home(tmp_path)
+    files = world.references()
+    (place,) = [place for place in files if "/rater__" in place]
+    content = files.pop(place)
+    wrong = f"{place.split('/')[0]}/名单.csv"
+    world.deliver(workspace, files | {wrong: content})
+    assert world.decisions(world.run_night(tmp_path))["名单.csv"] == "refused"
+    world.deliver(workspace, {wrong: content})
+    assert world.decisions(world.run_night(tmp_path)) == {"名单.csv": "refused"}
+    world.deliver(workspace, {place: content})
+    assert set(world.decisions(world.run_night(tmp_path)).values()) == {"accepted"}
+    world.deliver(workspace, {place: content})
+    assert set(world.decisions(world.run_night(tmp_path)).values()) == {"duplicate"}
