@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,12 +129,17 @@ def sign(engine: Engine, release_id: str, person: str, reason: str | None = None
     """Sign an audited release, bound to its result hash; returns how many people have signed.
 
     Raises:
-        ReleaseStateError: the release is not waiting for signatures, or this person has signed.
+        ReleaseStateError: the release is not waiting for signatures, a newer one replaces it, nobody is
+            named, or this person has signed (white space and width do not make another person).
     """
+    person = " ".join(unicodedata.normalize("NFKC", person).split())
+    if not person:
+        raise ReleaseStateError(f"{release_id}: 请写明签发人 / say who signs")
     with engine.begin() as connection:
         found = _release(connection, release_id)
         if found["state"] not in ("audited", "signed"):
             raise ReleaseStateError(f"{release_id}: 状态不允许签发 / its state does not allow a signature")
+        _refuse_outdated(connection, found)
         signed = _signers(connection, release_id)
         if person in signed:
             raise ReleaseStateError(f"{release_id}: {person} 已经签发 / {person} has already signed")
@@ -147,6 +153,17 @@ def _release(connection: Connection, release_id: str) -> RowMapping:
     if found is None:
         raise ReleaseStateError(f"{release_id}: 没有这个发布版 / there is no such release")
     return found
+
+
+def _refuse_outdated(connection: Connection, found: RowMapping) -> None:
+    newest = connection.execute(
+        select(func.max(release.c.number)).where(release.c.period_id == found["period_id"])
+    ).scalar_one()
+    if newest > found["number"]:
+        raise ReleaseStateError(
+            f"{found['release_id']}: {found['period_id']} 已有更新的发布版，请用 release list 查看"
+            f" / {found['period_id']} has a newer release: see release list"
+        )
 
 
 def _signers(connection: Connection, release_id: str) -> set[str]:

@@ -111,6 +111,10 @@ def test_two_different_people_sign_and_only_what_was_audited(engine: Engine) -> 
     release_id = drafted(engine)
     assert sign(engine, release_id, "甲") == 1
     with pytest.raises(ReleaseStateError, match="already"):
+        sign(engine, release_id, " 甲 ")
+    with pytest.raises(ReleaseStateError, match="who signs"):
+        sign(engine, release_id, " ")
+    with pytest.raises(ReleaseStateError):
         sign(engine, release_id, "甲")
     with pytest.raises(ReleaseStateError, match="2 signatures"):
         publish(engine, release_id, 2, "甲")
