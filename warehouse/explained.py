@@ -106,7 +106,7 @@ def _department(release: _Release, row: Mapping[str, Any], departments: pl.DataF
     if row["is_suppressed"]:
         return {**head, "state": "suppressed", "minimum_cell": release.rule.document()}
     group = departments.filter(pl.col("peer_group") == row["peer_group"])
-    fit, model = _model(release.manifest, row["peer_group"])
+    fit, model = _model(release.manifest, row["peer_group"], departments)
     return {
         **head,
         "state": "shown",
@@ -122,10 +122,22 @@ def _department(release: _Release, row: Mapping[str, Any], departments: pl.DataF
     }
 
 
-def _model(manifest: Mapping[str, Any], peer_group: str | None) -> tuple[str, Mapping[str, Any]]:
+def _model(
+    manifest: Mapping[str, Any], peer_group: str | None, departments: pl.DataFrame
+) -> tuple[str, Mapping[str, Any]]:
+    """The fit a peer group belongs to; its overall mean is withheld beside a suppressed department.
+
+    The effects of one fit sum to zero, so the mean and the shown scores would give the hidden one.
+    """
     models = manifest["models"]
     fit = peer_group if peer_group in models else POOLED
-    return str(fit), models.get(fit, {})
+    alone = [name for name in models if name != POOLED]
+    groups = pl.col("peer_group")
+    members = departments.filter(groups == fit if fit in alone else ~groups.is_in(alone).fill_null(value=False))
+    model = dict(models.get(fit, {}))
+    if members["is_suppressed"].any():
+        model.pop("overall_mean", None)
+    return str(fit), model
 
 
 def _score(score: float, model: Mapping[str, Any]) -> dict[str, Any]:

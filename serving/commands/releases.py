@@ -60,7 +60,9 @@ def show(session: Session, release: Release) -> int:
         "published_at": when(row, "published_at"), "manifest_hash": row["manifest_hash"],
     }  # fmt: skip
     if session.as_json:
-        session.document({**head, "manifest": manifest})
+        # Estimates and counts of the fits would give suppressed figures away by subtraction.
+        shown = {name: value for name, value in manifest.items() if name != "models"}
+        session.document({**head, "manifest": shown})
         return ExitCode.OK
     from serving.tables import moment, table
 

@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.serving.program import NAMES, PERIOD, RATERS_OF_SUPPRESSED, SUPPRESSED
+from warehouse.explained import _model, _score
 
 Call = Callable[..., Any]
 
@@ -21,14 +22,29 @@ def _tree(call: Call, home: Path, subject: str) -> dict[str, Any]:
     return found
 
 
-def test_the_score_adds_up_to_the_published_figure(call: Call, published_home: Path) -> None:
+def test_the_score_is_the_published_figure_and_gives_no_hidden_one_away(call: Call, published_home: Path) -> None:
     ranking = json.loads(call("--home", published_home, "rankings", "-p", PERIOD, "--json").out)["rows"]
     published = {row["ratee_org_id"]: row["score"] for row in ranking if row["score"] is not None}
     assert len(published) == 5
     for org_id, figure in published.items():
         score = _tree(call, published_home, org_id)["score"]
         assert score["value"] == figure
-        assert Decimal(str(score["overall_mean"])) + Decimal(str(score["effect"])) == Decimal(str(figure))
+        # One department of this fit is suppressed: with the mean its score would follow by subtraction.
+        assert (score["overall_mean"], score["effect"]) == (None, None)
+    shown = json.loads(call("--home", published_home, "release", "show", f"R-{PERIOD}-001", "--json").out)
+    assert "models" not in shown["manifest"]
+
+
+def test_mean_and_effect_add_up_to_the_published_figure() -> None:
+    model = {"vs": 1.0, "overall_mean": 58.449}
+    assert _score(77.6, model) == {"value": 77.6, "overall_mean": 58.4, "effect": 19.2}
+
+
+def test_the_mean_of_a_fit_is_shown_only_without_a_suppressed_department() -> None:
+    manifest = {"models": {"g1": {"overall_mean": 50.0}, "*": {"overall_mean": 60.0}}}
+    rows = pl.DataFrame({"peer_group": ["g1", "g2", None], "is_suppressed": [False, False, True]})
+    assert _model(manifest, "g1", rows) == ("g1", {"overall_mean": 50.0})
+    assert _model(manifest, "g2", rows) == ("*", {})
 
 
 def test_a_department_is_found_by_name(call: Call, published_home: Path) -> None:
