@@ -321,7 +321,7 @@ def _canonical(value: Any) -> Any:
 def _read(path: Path) -> Scheme:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError, and so is bad UTF-8
         raise SchemeError(
             [SchemeProblem(path.name, "", f"不是有效的 YAML：{error}", f"not valid YAML: {error}")]
         ) from error

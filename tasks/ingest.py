@@ -37,9 +37,11 @@ from tasks.load import (
     hand_over,
     hold_unprocessable,
     load,
+    manner_of,
     notes_of,
     refresh_periods,
     refuse,
+    write_refusal,
 )
 from tasks.normalizing.cell_rules import Options
 from tasks.pseudonyms import Pseudonyms, assessment_year, key_of_year
@@ -199,6 +201,11 @@ def _take_one(workspace: Workspace, delivery: Delivery, taken: list[Taken], answ
         )
     except (DeliveryChangedError, FileNotFoundError):
         return  # still being written, or withdrawn: it belongs to the next run
+    except PermissionError as error:
+        if error.filename != str(delivery.path):
+            raise
+        answers.append(_unreadable(workspace, delivery))
+        return
     crash_point("landed")
     arrival = Arrival(
         landed.sha256, landed.name, landed.submitter_org_id or "", delivery.path.stat().st_mtime_ns, landed.size,
@@ -210,7 +217,7 @@ def _take_one(workspace: Workspace, delivery: Delivery, taken: list[Taken], answ
         if held["decided_at"] is None:
             taken.append(_taken_again(workspace, dict(held), arrival, delivery.path))
             return
-        answers.append(_known(workspace, arrival, dict(held)))
+        answers.append(_known(workspace, arrival, dict(held), delivery.path))
         _clear(workspace, delivery.path)
         return
     if refusal is not None:
@@ -278,17 +285,31 @@ def _answered(workspace: Workspace, taken: Taken, answer: Answer) -> list[Answer
     for repeat in taken.repeats:
         row = find_file(workspace.engine, taken.facts.sha256)
         if row is not None:
-            answers.append(_known(workspace, repeat.arrival, dict(row)))
+            answers.append(_known(workspace, repeat.arrival, dict(row), repeat.delivered))
         _clear(workspace, repeat.delivered)
     return answers
 
 
-def _known(workspace: Workspace, arrival: Arrival, row: Mapping[str, Any]) -> Answer:
-    """Answer content that was decided before: the same delivery again, or a duplicate."""
+def _unreadable(workspace: Workspace, delivery: Delivery) -> Answer:
+    """Answer a file we are not allowed to open; it stays where it is and is tried again by the next run."""
+    facts = FileFacts("", delivery.name, delivery.submitter_org_id or "-", None, None, 0, "delta")
+    folder = workspace.settings.outbox / facts.submitter_org_id
+    document, _ = write_refusal(
+        manner_of(workspace), facts, FileProblem("F123", {"value": delivery.name}), folder / f".{delivery.name}.answer"
+    )
+    return hand_over(workspace, folder / f".{delivery.name}.answer", document)
+
+
+def _known(workspace: Workspace, arrival: Arrival, row: Mapping[str, Any], delivered: Path) -> Answer:
+    """Answer content that was decided before: the same delivery again, or a duplicate.
+
+    Only in the inbox can a dead run have left a decided delivery: a file given by its path stays there,
+    and giving it twice makes a duplicate.
+    """
     first = json.loads(row["receipt"]) if row["receipt"] else {}
     if "F130" in first.get("codes", {}):
         _landed_path(workspace, arrival.sha256).unlink(missing_ok=True)
-    if is_same_delivery(workspace.engine, arrival):
+    if _is_in_inbox(workspace, delivered) and is_same_delivery(workspace.engine, arrival):
         return answer_of(first)
     read_rows = int(row["rows_read"] or 0)
     balance = {"read": read_rows, "accepted": 0, "unchanged": read_rows, "rejected": 0, "held": 0, "skipped": 0}
@@ -407,10 +428,14 @@ def _refused(workspace: Workspace, held: Claim, facts: FileFacts, error: FileRef
 
 def _clear(workspace: Workspace, delivered: Path | None) -> None:
     """Take an answered file out of the inbox; files given by path stay where they are."""
-    if delivered is None or workspace.settings.inbox.resolve() not in delivered.resolve().parents:
+    if delivered is None or not _is_in_inbox(workspace, delivered):
         return
     delivered.unlink(missing_ok=True)
     delivered.with_name(f"{delivered.name}.manifest.yaml").unlink(missing_ok=True)
+
+
+def _is_in_inbox(workspace: Workspace, path: Path) -> bool:
+    return workspace.settings.inbox.resolve() in path.resolve().parents
 
 
 def _staging(workspace: Workspace, sha256: str) -> Path:

@@ -100,11 +100,10 @@ class Settings(BaseSettings):
 
     def make_folders(self) -> None:
         """Create the home and its folders; the key folder is closed to others."""
-        for folder in (
-            self.inbox, self.outbox, self.landing, self.lake, self.staging, self.quarantine, self.schemes, self.exports
-        ):  # fmt: skip
+        for folder in (self.inbox, self.outbox, self.schemes, self.exports):
             folder.mkdir(parents=True, exist_ok=True)
-        self.keys.mkdir(mode=0o700, exist_ok=True)
+        for folder in (self.landing, self.lake, self.staging, self.quarantine, self.keys):
+            folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def read_settings(home: Path | None = None) -> Settings:

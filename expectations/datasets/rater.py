@@ -26,8 +26,9 @@ def rater_token_column() -> Column:
         ColumnType.IDENTIFIER,
         "评分口令",
         "rater token",
-        "发给评分人的口令；入库前换成不可逆的匿名编号，原文不保存。",
-        "The token given to the rater; replaced by a keyed pseudonym before anything is stored.",
+        "发给评分人的口令；读取后即换成不可逆的匿名编号，明细库和结果库只存编号；原文只在原件库和退回给报送单位的文件里。",
+        "The token given to the rater; the lake and the warehouse hold only its keyed pseudonym; the token itself "
+        "stands in the landed file and in what is sent back to the submitter.",
         required=True,
         aliases=("口令", "评分码", "评分令牌"),
         pseudonymised_as="rater_id",

@@ -31,7 +31,7 @@ def ingest(session: Session, paths: Paths, submitter: Submitter = None) -> int:
     files = files_of(session, paths)
     with session.progress() as progress:
         report = run_flow(
-            "ingest", session.settings(), progress, language=session.language, paths=files, submitter=submitter
+            "ingest", session.existing_settings(), progress, language=session.language, paths=files, submitter=submitter
         )
     _tell(session, report)
     return code_of_decisions(answer.decision for answer in report.answers)
@@ -65,7 +65,7 @@ def nightly(session: Session, day: Day = None) -> int:
 
     given: dict[str, Any] = {} if day is None else {"day": day.date()}
     with session.progress() as progress:
-        report = run_flow("nightly", session.settings(), progress, language=session.language, **given)
+        report = run_flow("nightly", session.existing_settings(), progress, language=session.language, **given)
     _tell(session, report)
     return ExitCode.ERROR if any(released.findings for released in report.released) else ExitCode.OK
 
@@ -108,5 +108,5 @@ def schedule(session: Session) -> int:
     from flows.local import serve_all
 
     session.remark("schedule.serving")
-    serve_all(session.settings())
+    serve_all(session.existing_settings())
     return ExitCode.OK

@@ -196,3 +196,14 @@ def test_the_baseline_is_named_or_counted_back(tmp_path: Path) -> None:
     assert rules is not None
     found = [rules.baseline.of(period) for period in ("2026Q2", "2026Q3", "2026", "2026M01", "C-spring")]
     assert found == ["2024Q2", "2025Q3", "2025", "2025M01", None]
+
+
+def test_a_date_that_does_not_exist_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        DEFAULT.replace("valid_to: 2027-01-01", "valid_to: 2027-13-01"), encoding="utf-8"
+    )
+    with pytest.raises(SchemeError) as caught:
+        load_schemes(tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.file == "mine.yaml"
+    assert "month must be in 1..12" in problem.en

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
 import tasks.ingest
+from tasks.land import Delivery, delivery_of
+from tasks.night import ingest
 from tests.support import world
 from warehouse.ledger import release_hold
 
@@ -56,3 +59,31 @@ def test_a_file_refused_for_its_name_is_taken_under_the_right_one(tmp_path: Path
     assert set(world.decisions(world.run_night(tmp_path)).values()) == {"accepted"}
     world.deliver(workspace, {place: content})
     assert set(world.decisions(world.run_night(tmp_path)).values()) == {"duplicate"}
+
+
+def test_a_file_we_may_not_open_is_answered_and_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = world.open_home(tmp_path)
+    files = world.references()
+    world.deliver(workspace, files)
+    landing = tasks.ingest.land
+
+    def closed(delivery: Delivery, *more: object) -> object:
+        if delivery.name.startswith("rater"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(delivery.path))
+        return landing(delivery, *more)
+
+    monkeypatch.setattr(tasks.ingest, "land", closed)
+    answers = world.run_night(tmp_path).answers
+    assert [dict(answer.codes) for answer in answers if answer.decision == "refused"] == [{"F123": 1}]
+    assert len(answers) == len(files)
+    monkeypatch.setattr(tasks.ingest, "land", landing)
+    assert [answer.decision for answer in world.run_night(tmp_path).answers] == ["accepted"]
+
+
+def test_a_file_given_twice_by_its_path_is_a_duplicate(tmp_path: Path) -> None:
+    workspace = world.open_home(tmp_path / "home")
+    place, content = next(iter(world.references().items()))
+    path = tmp_path / Path(place).name
+    path.write_bytes(content)
+    decisions = [ingest(workspace, [delivery_of(path)])[0].decision for _ in range(3)]
+    assert decisions == ["accepted", "duplicate", "duplicate"]
