@@ -46,7 +46,7 @@ from tasks.load import (
 from tasks.normalizing.cell_rules import Options
 from tasks.pseudonyms import Pseudonyms, assessment_year, key_of_year
 from tasks.read import ReadResult, read
-from tasks.reading.errors import FileRefused
+from tasks.reading.errors import FileRefused, ReadingError
 from tasks.receipts import FileProblem, write_receipt
 from tasks.workspace import Workspace
 from warehouse.crash_points import crash_point
@@ -341,6 +341,10 @@ def read_files(
         for number, (each, outcome) in enumerate(zip(taken, results, strict=True), start=1):
             if isinstance(outcome, FileRefused):
                 answers += _answered(workspace, each, _refused(workspace, each.claim, each.facts, outcome))
+            elif isinstance(outcome, ReadingError):
+                folder = _staging(workspace, each.facts.sha256)
+                held = hold_unprocessable(workspace, each.claim, each.facts, outcome, folder, 0)
+                answers += _answered(workspace, each, held)
             else:
                 ready.append(Ready(each, outcome))
             progress("read", number, len(taken))
@@ -348,11 +352,11 @@ def read_files(
     return ready, answers
 
 
-def _read_one(workspace: Workspace, taken: Taken) -> ReadResult | FileRefused:
+def _read_one(workspace: Workspace, taken: Taken) -> ReadResult | FileRefused | ReadingError:
     try:
         folder = _staging(workspace, taken.facts.sha256)
         return read(taken.landed, taken.facts.name, folder, workspace.limits, wanted_sheet=taken.identity.sheet)
-    except FileRefused as error:
+    except (FileRefused, ReadingError) as error:
         return error
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from warehouse.owners import as_utc, is_dead, this_process, utc_now
 from warehouse.tables import lock
@@ -57,20 +57,18 @@ def _take(engine: Engine, name: str, lease_seconds: int, run_id: str | None) -> 
         return fence
 
 
-def renew_lock(engine: Engine, name: str, fence: int, lease_seconds: int) -> None:
-    """Extend the lease; long runs call this between steps.
+def renew_locks(connection: Connection, run_id: str, lease_seconds: int) -> None:
+    """Extend the leases of the locks a run holds.
 
     Raises:
-        LockedByAnotherRunError: the lock was taken over in the meantime.
+        LockedByAnotherRunError: the run holds none any more: another one took over, and this one must stop.
     """
     now = utc_now()
-    with engine.begin() as connection:
-        extended = connection.execute(
-            update(lock)
-            .where(lock.c.name == name, lock.c.fence == fence)
-            .values(lease_until=now + timedelta(seconds=lease_seconds))
+    extended = connection.execute(
+        update(lock).where(lock.c.run_id == run_id).values(lease_until=now + timedelta(seconds=lease_seconds))
+    )
+    if extended.rowcount == 0:
+        held = connection.execute(select(lock)).mappings().first()
+        raise LockedByAnotherRunError(
+            held["name"] if held else "-", held["owner"] if held else "-", as_utc(held["since"]) if held else now
         )
-        if extended.rowcount != 1:
-            held = connection.execute(select(lock).where(lock.c.name == name)).mappings().first()
-            owner = held["owner"] if held else "-"
-            raise LockedByAnotherRunError(name, owner, as_utc(held["since"]) if held else now)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine, RowMapping, insert, select, update
 
+from warehouse.locks import renew_locks
 from warehouse.owners import is_dead, this_process, utc_now
-from warehouse.tables import lock, run
+from warehouse.tables import run
 
 
 def start_run(engine: Engine, run_id: str, kind: str) -> None:
@@ -25,13 +25,15 @@ def start_run(engine: Engine, run_id: str, kind: str) -> None:
 
 
 def heartbeat(engine: Engine, run_id: str, lease_seconds: int) -> None:
-    """Record that a run lives, and extend the leases of the locks it holds."""
-    now = utc_now()
+    """Record that a run lives, and extend the leases of its locks; does nothing for a run not recorded.
+
+    Raises:
+        LockedByAnotherRunError: another run took over the lock of this one.
+    """
     with engine.begin() as connection:
-        connection.execute(update(run).where(run.c.run_id == run_id).values(heartbeat_at=now))
-        connection.execute(
-            update(lock).where(lock.c.run_id == run_id).values(lease_until=now + timedelta(seconds=lease_seconds))
-        )
+        recorded = connection.execute(update(run).where(run.c.run_id == run_id).values(heartbeat_at=utc_now()))
+        if recorded.rowcount:
+            renew_locks(connection, run_id, lease_seconds)
 
 
 def finish_run(engine: Engine, run_id: str, state: str, summary: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import pytest
 import tasks.ingest
 from tasks.land import Delivery, delivery_of
 from tasks.night import ingest
+from tasks.reading.errors import ReadingError
 from tests.support import world
 from warehouse.ledger import release_hold
 
@@ -34,6 +35,20 @@ def test_one_file_we_fail_on_never_stops_the_night(tmp_path: Path, monkeypatch: 
     assert release_hold(workspace.engine, held[0].sha256, "repaired")
     again = world.run_night(tmp_path)
     assert [(answer.dataset, answer.decision) for answer in again.answers] == [("performance_fact", "accepted")]
+
+
+def test_a_file_the_reader_fails_on_never_stops_the_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = world.open_home(tmp_path)
+    world.deliver(workspace, world.references())
+
+    def failing(*_: object, **__: object) -> object:
+        raise ReadingError("a defect")
+
+    monkeypatch.setattr(tasks.ingest, "read", failing)
+    report = world.run_night(tmp_path)
+    assert {answer.decision for answer in report.answers} == {"held"}
+    assert len(report.answers) == len(world.references())
+    assert world.leftovers(workspace) == []
 
 
 def test_a_period_nothing_was_delivered_for_stays_open(tmp_path: Path) -> None:

@@ -7,14 +7,16 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
 from warehouse.database import Engine
-from warehouse.locks import LockedByAnotherRunError, hold_lock, renew_lock
+from warehouse.locks import LockedByAnotherRunError, hold_lock
 from warehouse.owners import is_dead, this_process, utc_now
+from warehouse.runs import heartbeat, start_run
 from warehouse.tables import lock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +70,8 @@ def test_a_living_process_keeps_the_lock_and_a_killed_one_loses_it_at_once(engin
 
 
 def test_a_lock_of_another_host_stands_until_its_lease_runs_out(engine: Engine) -> None:
-    with hold_lock(engine, "run", 900) as fence:
+    with hold_lock(engine, "run", 900, "first") as fence:
+        start_run(engine, "first", "nightly")
         elsewhere = {"owner": "elsewhere:1:1"}
         with engine.begin() as connection:
             connection.execute(update(lock).values(**elsewhere))
@@ -76,11 +79,10 @@ def test_a_lock_of_another_host_stands_until_its_lease_runs_out(engine: Engine) 
             pass
         with engine.begin() as connection:
             connection.execute(update(lock).values(lease_until=utc_now()))
-        with hold_lock(engine, "run", 900) as second:
+        with hold_lock(engine, "run", 900, "second") as second:
             assert second == fence + 1
             with pytest.raises(LockedByAnotherRunError):
-                renew_lock(engine, "run", fence, 900)
-            renew_lock(engine, "run", second, 900)
+                heartbeat(engine, "first", 900)
 
 
 def test_an_overtaken_holder_does_not_take_the_lock_away_when_it_ends(engine: Engine) -> None:
@@ -90,7 +92,19 @@ def test_an_overtaken_holder_does_not_take_the_lock_away_when_it_ends(engine: En
         first.__exit__(None, None, None)
         with pytest.raises(LockedByAnotherRunError), hold_lock(engine, "run", 900):
             pass
-        renew_lock(engine, "run", fence, 900)
+        assert fence == 2
+
+
+def test_a_heartbeat_extends_the_lease_of_the_run_that_holds_the_lock(engine: Engine) -> None:
+    with hold_lock(engine, "run", 1, "long"):
+        start_run(engine, "long", "nightly")
+        with engine.connect() as connection:
+            before = connection.execute(select(lock.c.lease_until)).scalar_one()
+        heartbeat(engine, "long", 900)
+        with engine.connect() as connection:
+            after = connection.execute(select(lock.c.lease_until)).scalar_one()
+        assert after - before > timedelta(seconds=890)
+    heartbeat(engine, "never recorded", 900)
 
 
 def test_only_a_process_of_this_host_that_is_gone_is_dead() -> None:
