@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -107,6 +109,24 @@ def _tell(session: Session, settings: Settings, first: NightReport, second: Nigh
     session.show(session.words("demo.late" if is_unchanged else "demo.late_changed"))
     session.show(session.words("demo.workbook", path=workbook))
     best = shown.rows["ratee_org_id"][0]
-    session.show(session.words("demo.next", home=settings.home, period=released[-1], subject=best, first=released[0]))
+    session.show(
+        session.words(
+            "demo.next",
+            program=program_name(),
+            home=settings.home,
+            period=released[-1],
+            subject=best,
+            first=released[0],
+        )
+    )
     session.remark("demo.seconds", seconds=f"{seconds:.0f}")
     return ExitCode.OK
+
+
+def program_name() -> str:
+    """How to call this program from here: by its name where it is on the PATH, else by its relative path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("reverse-eval")
+    if called.name != "reverse-eval" or (found and Path(found).resolve() == called.resolve()):
+        return "reverse-eval"
+    return os.path.relpath(called)
