@@ -20,10 +20,10 @@ from prefect.schedules import Cron, Schedule
 from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
+from expectations.time_zone import TIME_ZONE
 from flows.backfill import backfill
 from flows.ingest import ingest
 from flows.nightly import nightly
-from warehouse.settings import TIME_ZONE
 
 NIGHTLY_CRON = "0 2 * * *"
 RUNNER = "reverse-eval"

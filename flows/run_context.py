@@ -10,9 +10,10 @@ from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from expectations.catalogue import Language
+from expectations.time_zone import TIME_ZONE
 from tasks.ingest import Progress, no_progress
 from tasks.workspace import Workspace, open_workspace
-from warehouse.settings import TIME_ZONE, Settings, read_settings
+from warehouse.settings import Settings, read_settings
 
 NIGHT_STARTS = time(2, tzinfo=ZoneInfo(TIME_ZONE))
 """When the nightly run starts, in the programme's time zone."""

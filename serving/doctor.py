@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from expectations.time_zone import TIME_ZONE
 from serving.words import Words
-from warehouse.settings import TIME_ZONE, Settings
+from warehouse.settings import Settings
 
 Level = Literal["ok", "warning", "fail"]
 PARTS = (

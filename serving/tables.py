@@ -11,9 +11,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from expectations.time_zone import TIME_ZONE
 from serving.words import Words
 
-BEIJING = ZoneInfo("Asia/Shanghai")
+BEIJING = ZoneInfo(TIME_ZONE)
 
 
 def table(

@@ -17,7 +17,7 @@ import polars as pl
 from expectations.base import row_expectations
 from expectations.common import CONTRACT_VERSION
 from expectations.declaration import Dataset
-from expectations.engine.conditions import suspect_condition
+from expectations.engine.conditions import key_hash, suspect_condition
 from tasks.checking.references import (
     Known,
     Span,
@@ -27,7 +27,7 @@ from tasks.checking.references import (
     unknown_datasets,
 )
 from tasks.checking.registry import checks_of
-from tasks.checking.repeats import key_hash, repeated_hashes, resolve_repeats
+from tasks.checking.repeats import repeated_hashes, resolve_repeats
 from tasks.checking.totals import total_lines
 from tasks.checking.values import Distinct, distinct_texts, doubtful_cells, span_of
 from tasks.normalize import (
@@ -108,7 +108,8 @@ class Checked:
     ``plain`` are the plain lane's rows as they will lie in the lake, one Parquet file per partition;
     ``repaired`` are the accepted suspects with ``_index``, ``_sheet``, ``_row`` and every stored column.
     ``problems`` has one line per problem with the text as delivered, ``rejected`` one row per rejected
-    row as delivered (contract names) and ``unread`` the titles of columns that were not read.
+    row as delivered (contract names), ``rejected_keys`` the natural keys of those rows as values, and
+    ``unread`` the titles of columns that were not read.
     """
 
     source: Source
@@ -124,6 +125,7 @@ class Checked:
     unknown_datasets: tuple[str, ...]
     periods: tuple[str, ...]
     gate: tuple[tuple[str, int, int], ...]
+    rejected_keys: pl.DataFrame
 
     @property
     def data_rows(self) -> int:
@@ -190,7 +192,7 @@ def _flags(plain: pl.LazyFrame, file: FileToCheck, span: Span | None) -> pl.Data
     return rows.select(
         "_index",
         (pl.col("_plain") & ~pl.col("_suspect") & ~doubtful).fill_null(value=False).alias("_good"),
-        key_hash(dataset.natural_key),
+        key_hash(dataset.natural_key).alias("_key_hash"),
     ).collect(engine="streaming")
 
 
@@ -340,5 +342,8 @@ def _result(
         rejected=_rows(source, rejected_index), problems=problems, changes=normalized.changes,
         skipped=normalized.skipped, identical=identical, rows_read=rows_read,
         unread=tuple(title for header in source.headers for title in header.unknown),
+        rejected_keys=normalized.rows.filter(pl.col("_index").is_in(rejected_index.implode())).select(
+            file.dataset.natural_key
+        ),
         unknown_datasets=unknown_datasets(file.dataset, file.known), periods=periods, gate=tuple(gate),
     )  # fmt: skip

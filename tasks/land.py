@@ -26,6 +26,7 @@ from expectations.datasets import find_dataset
 from tasks.reading.detect import looks_like_workbook
 from tasks.reading.errors import FileRefused, Words
 from tasks.reading.limits import MEBIBYTE, Limits
+from warehouse.durable import sync
 
 Mode = Literal["delta", "full"]
 _Word = Annotated[str, Field(min_length=1, max_length=200)]
@@ -231,21 +232,13 @@ def _place(temporary: Path, target: Path, size: int) -> Path:
     """Move a finished copy to its place; bytes that are there already are left as they are."""
     if not target.parent.is_dir():
         target.parent.mkdir(exist_ok=True)
-        _sync_folder(target.parent.parent)
+        sync(target.parent.parent)
     if target.exists() and target.stat().st_size == size:
         return target
     # Missing, or cut short by a crash of an older kind of disk: the copy just hashed replaces it whole.
     temporary.replace(target)
-    _sync_folder(target.parent)
+    sync(target.parent)
     return target
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _manifest_text(path: Path) -> bytes | None:

@@ -7,7 +7,6 @@ moves last. Wherever a run dies, the next one finds either nothing done, or ever
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from expectations.catalogue import Language
 from expectations.common import CONTRACT_VERSION
 from expectations.datasets import DATASETS
 from expectations.declaration import Dataset
-from tasks.check import Checked, StagedRows, Stamp, business_key, write_rows
+from tasks.check import Checked, StagedRows, Stamp, write_rows
 from tasks.comparing import Comparison, compare, vanished
 from tasks.receipts import (
     FileProblem,
@@ -37,6 +36,7 @@ from tasks.receipts import (
 )
 from tasks.workspace import Workspace
 from warehouse.crash_points import crash_point
+from warehouse.durable import sync
 from warehouse.lake import StagedPart
 from warehouse.ledger import Claim, finish, loaded_files, save_periods, stage
 from warehouse.settings import Settings
@@ -266,9 +266,9 @@ def compared(file: JudgedFile, existing: pl.LazyFrame | None) -> Comparison:
     found = compare(accepted, existing, dataset, submitter, version)
     if file.facts.mode != "full" or existing is None:
         return found
-    voids, before = vanished(existing, accepted, dataset, submitter, file.checked.periods)
-    rejected = file.checked.problems["business_key"].drop_nulls().unique()
-    voids = voids.filter(~business_key(dataset).is_in(rejected.implode()))
+    key = list(dataset.natural_key)
+    present = pl.concat([accepted.select(key), file.checked.rejected_keys.lazy()])
+    voids, before = vanished(existing, present, dataset, submitter, file.checked.periods)
     return Comparison(
         found.left_out, found.unchanged, found.conflicting, found.overlapping + voids.height, found.lines, voids, before
     )
@@ -411,7 +411,7 @@ def _quarantine(workspace: Workspace, file: CheckedFile) -> None:
     path = workspace.settings.quarantine / f"{file.facts.sha256}.parquet"
     draft = path.with_name(f".{path.name}.draft")
     kept.write_parquet(draft)
-    _sync(draft)
+    sync(draft)
     draft.replace(path)
 
 
@@ -426,19 +426,11 @@ def _save_staging(folder: Path, parts: Sequence[StagedPart], lines: pl.DataFrame
     _stored_problems(cut(lines, limit)).write_parquet(folder / "problems.parquet")
     listed = [{"file": part.path.name, "partition": part.partition, "rows": part.rows} for part in parts]
     for part in parts:
-        _sync(part.path)
+        sync(part.path)
     write_atomically(folder / "parts.json", json.dumps(listed, ensure_ascii=False).encode())
-    _sync(folder)
+    sync(folder)
 
 
 def _read_staging(folder: Path) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = json.loads((folder / "parts.json").read_text(encoding="utf-8"))
     return parts
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

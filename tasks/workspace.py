@@ -13,6 +13,7 @@ import polars as pl
 from expectations.catalogue import Language
 from expectations.datasets import DATASETS
 from expectations.declaration import Dataset
+from expectations.time_zone import TIME_ZONE
 from tasks.checking.references import Known
 from tasks.reading.limits import Limits
 from warehouse.current_view import current_rows
@@ -20,7 +21,7 @@ from warehouse.database import Engine, migrate, writing_engine
 from warehouse.lake import Lake
 from warehouse.ledger import loaded_files
 from warehouse.owners import utc_now
-from warehouse.settings import TIME_ZONE, Settings
+from warehouse.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,3 @@ def test_the_project_speaks_of_itself_alone() -> None:
         if path.suffix in {".py", ".md", ".toml", ".yaml", ".lock", ""} and path != Path(__file__):
             found = home.search(path.read_text(encoding="utf-8", errors="ignore"))
             assert found is None, f"{path.relative_to(ROOT)}: {found.group() if found else ''}"
-
-
-def test_no_file_in_flows_shadows_a_package() -> None:
-    names = {path.stem for path in (ROOT / "flows").glob("*.py")} - {"__init__"}
-    assert not names & ({*PACKAGES, "examples", "tests", "benchmarks"} | set(sys.stdlib_module_names))

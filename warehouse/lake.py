@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from expectations.datasets import dataset as declared
 from expectations.derived.delta_schema import delta_fields
 from expectations.derived.polars_schema import lake_schema
 from warehouse.crash_points import crash_point
+from warehouse.durable import sync
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Lake:
         actions: list[AddAction | RemoveAction] = [
             self._link(folder, sha256, number, part, dataset) for number, part in enumerate(parts)
         ]
-        _sync_folder(folder)
+        sync(folder)
         crash_point("linked")
         key = declared(dataset).partition_by
         table.create_write_transaction(
@@ -167,11 +167,3 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return ""
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

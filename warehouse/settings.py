@@ -9,8 +9,6 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 SETTINGS_FILE = "reverse-eval.toml"
-TIME_ZONE = "Asia/Shanghai"
-"""Time zone of the programme, never of the host."""
 
 
 class Settings(BaseSettings):

@@ -19,8 +19,8 @@ Folder = Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="option.
 
 def init(session: Session) -> int:
     """Make the home; run again, it makes only what is missing."""
+    from expectations.time_zone import TIME_ZONE
     from tasks.home import make_home
-    from warehouse.settings import TIME_ZONE
 
     settings = session.settings()
     year = datetime.now(tz=ZoneInfo(TIME_ZONE)).year

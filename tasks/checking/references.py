@@ -14,9 +14,9 @@ from datetime import date
 import polars as pl
 
 from expectations.declaration import Dataset, Reference
+from expectations.time_zone import TIME_ZONE
 from tasks.normalize import PROBLEM_SCHEMA
 
-ZONE = "Asia/Shanghai"
 ORDER_OF_REFERENCES = 1_000
 """References come after the cell rules and the suite in the order of reasons."""
 
@@ -47,7 +47,7 @@ class Span:
 def on_day(column: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
     """A date or timestamp column as a day of the programme's time zone."""
     if isinstance(schema[column], pl.Datetime):
-        return pl.col(column).dt.convert_time_zone(ZONE).dt.date()
+        return pl.col(column).dt.convert_time_zone(TIME_ZONE).dt.date()
     return pl.col(column)
 
 

@@ -7,11 +7,6 @@ from collections.abc import Sequence
 import polars as pl
 
 
-def key_hash(columns: Sequence[str]) -> pl.Expr:
-    """A 64-bit hash of the key; equal keys have equal hashes within one process."""
-    return pl.struct(columns).hash().alias("_key_hash")
-
-
 def repeated_hashes(*parts: pl.Series) -> pl.Series:
     """Hashes that occur more than once in all parts together."""
     ordered = pl.concat(parts).sort()
@@ -37,7 +32,7 @@ def resolve_repeats(
     if repeated.is_empty():
         empty = pl.DataFrame(schema={"_index": pl.UInt32, "value": pl.String})
         return empty, empty
-    marked = repeated.with_columns(_same=pl.struct(content).hash(), _key=pl.struct(key)).with_columns(
+    marked = repeated.with_columns(_key=pl.struct(key)).with_columns(
         _contents=pl.struct(content).n_unique().over("_key"),
         _first=pl.col("_row").min().over("_key"),
         _last=pl.col("_row").max().over("_key"),

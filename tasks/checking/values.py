@@ -15,7 +15,8 @@ import polars as pl
 
 from expectations.declaration import Column, ColumnType, Dataset, Expectation
 from expectations.engine.conditions import unexpected_condition
-from tasks.checking.references import ZONE, Known, Span, throughout
+from expectations.time_zone import TIME_ZONE
+from tasks.checking.references import Known, Span, throughout
 from tasks.normalize import FIRST_NOT_DATA, Source, token_column
 from tasks.normalizing.plain_cells import is_plain, plain_value
 
@@ -64,7 +65,7 @@ def span_of(distinct: Distinct, source: Source, dataset: Dataset) -> Span | None
             continue
         value = plain_value(column, pl.col("text"))
         if column.type is ColumnType.TIMESTAMP:
-            value = value.dt.convert_time_zone(ZONE).dt.date()
+            value = value.dt.convert_time_zone(TIME_ZONE).dt.date()
         canonical = pl.DataFrame({"text": texts}).filter(is_plain(column, pl.col("text")))
         known = canonical.select(value).to_series().drop_nulls().unique()
         if not known.is_empty():

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from expectations.declaration import Column, ColumnType
+from expectations.time_zone import TIME_ZONE
 from tasks.normalizing.header import matching_key
 from tasks.normalizing.words import (
     CHINESE_DIGITS,
@@ -257,7 +258,7 @@ def _timestamp(_column: Column, cells: pl.DataFrame, _options: Options) -> pl.Da
     written = pl.concat_str(date, pl.lit("T"), time, pl.lit("."), fraction, zone)
     parsed = written.str.to_datetime("%Y-%m-%dT%H:%M:%S%.6f%:z", time_unit="us", time_zone="UTC", strict=False)
     cells = cells.with_columns(parsed=parsed)
-    local_year = pl.col("parsed").dt.convert_time_zone("Asia/Shanghai").dt.year()
+    local_year = pl.col("parsed").dt.convert_time_zone(TIME_ZONE).dt.year()
     cells = cells.with_columns(value=pl.when(local_year.is_between(2000, 2100)).then(pl.col("parsed")))
     cells = _refuse_date(cells)
     canonical = pl.col("live").str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+08:00$")

@@ -217,3 +217,19 @@ def test_quarantine_keeps_rejected_rows_verbatim_without_the_raters_token(month:
     kept = pl.read_parquet(month.settings.quarantine / f"{answer.sha256}.parquet")
     assert kept.select("_row", "target_org_id", "_codes").rows() == [(5, "D-NOWHERE", "E221")]
     assert "token-00" not in kept.write_csv()
+
+
+def test_a_rejected_rating_protects_no_other_raters_rating(month: Workspace) -> None:
+    """Of two raters of one department one row is rejected and one is gone: only the rejected one stays."""
+    rows = [dict(row) for row in world.ratings()]
+    faulty = rows[0]
+    same = ("target_org_id", "item_id")
+    (gone, *_) = [row for row in rows[1:] if all(row[name] == faulty[name] for name in same)]
+    before = view_of(month, "rating_event").height
+    delivered = [row for row in rows if row is not gone]
+    delivered[0] = faulty | {"score_raw": "约4"}
+    place = name_of("rating_event", version=3)
+    deliver(month, {place: csv_bytes(delivered), f"{place}.manifest.yaml": b"mode: full\n"})
+    (answer,) = run_night(month.settings.home, now=month.now).answers
+    assert (answer.decision, answer.balance["rejected"]) == ("accepted_with_rejects", 1)
+    assert view_of(month, "rating_event").height == before - 1
