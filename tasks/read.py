@@ -73,7 +73,9 @@ def read(
     memory = limits.workbook_memory_bytes if is_workbook else limits.delimited_memory_bytes
     try:
         table = Table.from_json(
-            run_reader(landed_path, folder, limits, name=name, wanted_sheet=wanted_sheet, memory=memory)
+            run_reader(
+                landed_path, folder, limits, name=name, wanted_sheet=wanted_sheet, memory=memory, alone=is_workbook
+            )
         )
     except BaseException:
         target.unlink(missing_ok=True)

@@ -24,9 +24,14 @@ _START = "import sys; sys.path.append(sys.argv[2]); from tasks.reading.server im
 
 
 class _Server:
-    """The server of this process; another process, even a forked one, starts its own."""
+    """The server of this process; another process, even a forked one, starts its own.
 
-    def __init__(self) -> None:
+    Args:
+        environment: variables for it and its readers, besides those of this process.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
         self._lock = threading.Lock()
         self._owner = 0
         self._socket: socket.socket | None = None
@@ -59,8 +64,7 @@ class _Server:
                 pass_fds=[theirs.fileno()],
                 # Its own session: Ctrl-C in a terminal is for the caller, which then closes the socket.
                 start_new_session=True,
-                # One thread of linear algebra, and none for the allocator: a forked process keeps none of them.
-                env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "_RJEM_MALLOC_CONF": "background_thread:false"},
+                env=os.environ | self._environment,
             )
         self._owner, self._socket, self._noise = os.getpid(), ours, noise
         return ours
@@ -84,12 +88,26 @@ class _Server:
         return self._noise.read().decode("utf-8", "replace")
 
 
-_server = _Server()
-atexit.register(_server.stop)
+_LOADER_STATUS = 127
+
+# One thread of linear algebra, and none for the allocator: a forked process keeps none of them.
+_FORKABLE = {"OPENBLAS_NUM_THREADS": "1", "_RJEM_MALLOC_CONF": "background_thread:false"}
+
+_server = _Server(_FORKABLE)
+_server_alone = _Server(_FORKABLE | {"POLARS_MAX_THREADS": "1"})
+for _each in (_server, _server_alone):
+    atexit.register(_each.stop)
 
 
 def run_reader(
-    path: Path, folder: Path, limits: Limits, *, name: str, wanted_sheet: str | int | None, memory: int
+    path: Path,
+    folder: Path,
+    limits: Limits,
+    *,
+    name: str,
+    wanted_sheet: str | int | None,
+    memory: int,
+    alone: bool,
 ) -> Any:
     """Read ``path`` into ``folder`` in a process of its own and return what it reports.
 
@@ -99,7 +117,9 @@ def run_reader(
         folder: an existing folder for the table and for working files.
         limits: bounds of the file and of the process.
         wanted_sheet: name or number of one sheet, or None.
-        memory: address space of the process in bytes.
+        memory: bytes of address space the process may take beyond what it starts with.
+        alone: whether Polars works with one thread there. A worker thread that gets no memory leaves the
+            others waiting, while one alone fails at once.
 
     Raises:
         FileRefused: what the reader found wrong; F114 when it was stopped at a limit or died.
@@ -116,7 +136,7 @@ def run_reader(
         "memory_bytes": memory,
     }
     try:
-        _check_status(_wait(request, limits.wall_seconds), limits, memory)
+        _check_status(_wait(_server_alone if alone else _server, request, limits.wall_seconds), limits, memory)
         answer = json.loads(result.read_text(encoding="utf-8"))
     finally:
         result.unlink(missing_ok=True)
@@ -128,10 +148,10 @@ def run_reader(
     return answer["table"]
 
 
-def _wait(request: Mapping[str, Any], wall_seconds: float) -> int | None:
+def _wait(server: _Server, request: Mapping[str, Any], wall_seconds: float) -> int | None:
     """Exit status of the reading process; None when the wall limit came first."""
     for attempt in (1, 2):
-        with _server.request(request) as ours:
+        with server.request(request) as ours:
             ours.settimeout(wall_seconds)
             try:
                 status = ours.recv(STATUS.size)
@@ -140,7 +160,7 @@ def _wait(request: Mapping[str, Any], wall_seconds: float) -> int | None:
         if len(status) == STATUS.size:
             return int(STATUS.unpack(status)[0])
         if attempt == 2:
-            raise ReadingError(f"the reading server ended without an answer\n{_server.noise()}")
+            raise ReadingError(f"the reading server ended without an answer\n{server.noise()}")
     return None
 
 
@@ -148,12 +168,13 @@ def _check_status(status: int | None, limits: Limits, memory: int) -> None:
     """Say in words why there is no result.
 
     A reader killed by somebody else counts as out of memory: that is how the system ends the largest process.
+    So does one that ended with status 127: the loader of libraries says so when it gets no memory.
     """
     if status == 0:
         return
     if status is None:
         detail = Words(f"读取超过 {limits.wall_seconds:g} 秒", f"reading took more than {limits.wall_seconds:g} s")
-    elif status in {MEMORY_STATUS, -signal.SIGABRT, -signal.SIGKILL}:
+    elif status in {MEMORY_STATUS, _LOADER_STATUS, -signal.SIGABRT, -signal.SIGKILL}:
         size = f"{memory / MEBIBYTE:,.0f} MiB"
         detail = Words(f"内存超过 {size}", f"it needs more than {size} of memory")
     elif status == -signal.SIGXCPU:

@@ -34,6 +34,10 @@ def convert(path: Path, name: str, folder: Path, limits: Limits, wanted_sheet: W
     return read_delimited(path, folder, limits)
 
 
+_OUT_OF_MEMORY = ("os error 12", "os error 11", "code: 12", "code: 11", "allocat")
+"""How Polars and calamine word it that the system gave them no memory, or no stack for a thread."""
+
+
 def convert_request(request: Mapping[str, Any]) -> dict[str, Any]:
     """Convert as a request says; the answer is a table or a refusal.
 
@@ -63,7 +67,7 @@ def _refusal_of(text: str, limits: Limits) -> FileRefused:
     first = text.strip().splitlines()[0] if text.strip() else "panic"
     if "os error 27" in text:
         return _too_much_output(limits)
-    if "os error 12" in text or "os error 11" in text or "allocat" in text:
+    if any(sign in text for sign in _OUT_OF_MEMORY):
         raise MemoryError(first)
     return FileRefused("F115", detail=first)
 

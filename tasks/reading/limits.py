@@ -30,9 +30,9 @@ class Limits:
     max_archive_ratio: int = 200
     max_unpacked_bytes: int = GIBIBYTE
     workbook_memory_bytes: int = 3 * GIBIBYTE
-    """Address space of the process that reads a workbook."""
+    """Address space a workbook may take beyond what its reader holds before the first byte."""
     delimited_memory_bytes: int = 6 * GIBIBYTE
-    """Address space of the process that reads text; far above what it touches, since Polars reserves."""
+    """The same for text; far above what is touched, since Polars reserves."""
     cpu_seconds: int = 600
     wall_seconds: float = 600.0
     max_output_bytes: int = 6 * GIBIBYTE

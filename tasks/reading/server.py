@@ -22,6 +22,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+import polars as pl
+
 from tasks.reading.convert import convert_request
 from tasks.reading.wire import MEMORY_STATUS, NOISE_FILE, RESULT_FILE, STATUS, receive_request
 
@@ -91,16 +93,26 @@ def _become_reader(request: Mapping[str, Any], selector: selectors.BaseSelector)
         noise = os.open(folder / NOISE_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(noise, 1)
         os.dup2(noise, 2)
+        _start_threads()
         set_limits(request["memory_bytes"], request["limits"]["cpu_seconds"], request["limits"]["max_output_bytes"])
         status = _read(request, folder)
     finally:
         os._exit(status)
 
 
+def _start_threads() -> None:
+    """Let Polars start its threads while there is memory for them: they do not survive the fork."""
+    pl.LazyFrame({"a": [1]}).select(pl.col("a").sum()).collect(engine="streaming")
+
+
 def set_limits(memory_bytes: int, cpu_seconds: int, file_bytes: int) -> None:
-    """Bound what this process may use of the machine, and leave no core file behind."""
+    """Bound what this process may still take of the machine, and leave no core file behind.
+
+    Memory counts beyond what the process holds already: the libraries alone reserve half a GiB of
+    address space, and how much differs between machines.
+    """
     for kind, most in (
-        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_AS, _address_space() + memory_bytes),
         (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_CORE, 0),
@@ -108,6 +120,15 @@ def set_limits(memory_bytes: int, cpu_seconds: int, file_bytes: int) -> None:
         _, hard = resource.getrlimit(kind)
         bounded = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (bounded, bounded))
+
+
+def _address_space() -> int:
+    """Bytes of address space this process holds; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except OSError:
+        return 0
+    return pages * resource.getpagesize()
 
 
 def _read(request: Mapping[str, Any], folder: Path) -> int:
