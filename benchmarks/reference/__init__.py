@@ -1,0 +1,1 @@
+"""The method's formulas beside answers somebody else published."""
