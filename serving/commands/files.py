@@ -94,6 +94,7 @@ def rejects(session: Session, file: OneFile = None, code: Code = None, limit: Li
 
     engine = session.reading_engine()
     sha256 = None if file is None else str(find_file(engine, file)["sha256"])
+    code = None if code is None else _known_code(code)
     found = problems(engine, session.language, sha256=sha256, code=code, at_most=limit)
     if session.as_json:
         lines = [dict(line.__dict__) for line in found.lines]
@@ -104,6 +105,20 @@ def rejects(session: Session, file: OneFile = None, code: Code = None, limit: Li
         return ExitCode.OK
     show_problems(session, found)
     return ExitCode.OK
+
+
+def _known_code(code: str) -> str:
+    """The code as the catalogue writes it.
+
+    Raises:
+        CommandError: the catalogue has no such code.
+    """
+    from expectations.catalogue import catalogue
+
+    written = code.strip().upper()
+    if written not in catalogue():
+        raise CommandError("no_such_code", ExitCode.USAGE, name=code)
+    return written
 
 
 def show_problems(session: Session, found: Problems) -> None:

@@ -78,12 +78,18 @@ def rankings(
 
 
 def _format(session: Session, form: Format | None, output: Path | None) -> Format:
-    """The format asked for, else the one the file's ending says, else JSON or a table."""
+    """The format asked for, else the one the file's ending says, else JSON or a table.
+
+    Raises:
+        CommandError: the ending is that of no format.
+    """
     if form is not None:
         return form
     ending = output.suffix.lower().removeprefix(".") if output else ""
     if ending in {each.value for each in Format}:
         return Format(ending)
+    if ending not in ("", "txt"):
+        raise CommandError("no_such_format", ExitCode.USAGE, ending=f".{ending}")
     return Format.JSON if session.as_json else Format.TABLE
 
 

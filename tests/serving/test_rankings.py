@@ -130,3 +130,5 @@ def test_what_is_not_there_is_told_with_what_is(call: Call, published_home: Path
 
 def test_an_unknown_format_is_a_usage_error(call: Call, published_home: Path) -> None:
     assert call("--home", published_home, "rankings", "-p", PERIOD, "--format", "docx").code == 2
+    wrong_ending = call("--home", published_home, "rankings", "-p", PERIOD, "-o", "ranking.docx")
+    assert (wrong_ending.code, ".docx" in wrong_ending.err) == (2, True)

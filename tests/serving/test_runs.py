@@ -148,6 +148,9 @@ def test_rejects_are_told_in_both_languages(call: Call, home: Path, tmp_path: Pa
     assert english != chinese
     only = json.loads(call("--home", home, "rejects", "--code", "E210", "--json").out)
     assert (only["total"], [line["code"] for line in only["lines"]]) == (1, ["E210"])
+    assert json.loads(call("--home", home, "rejects", "--code", "e210", "--json").out)["total"] == 1
+    unknown = call("--home", home, "rejects", "--code", "E999")
+    assert (unknown.code, "E999" in unknown.err) == (2, True)
     cut = call("--home", home, "rejects", "--limit", "1")
     assert "1 of 2" in cut.err
     assert call("--home", home, "rejects", "other.csv").code == 1
