@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,8 +10,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -42,6 +45,7 @@ QUICK = {
 }
 """Variables of a served process under test: any free port, no waiting for files, a look at the queue each second."""
 START_SECONDS = 120
+BUSY_TRIES = 30
 STOP_SECONDS = 10
 
 
@@ -113,6 +117,20 @@ def test_served_deployments_are_those_of_prefect_yaml(prefect: None) -> None:
         assert schedules == declared[name].get("schedules", [])
 
 
+class _BusyError(Exception):
+    """The server asks to be tried again."""
+
+
+@contextlib.contextmanager
+def _busy() -> Iterator[None]:
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise _BusyError from error
+        raise
+
+
 class Served:
     """``serve_all`` in a process of its own, with a small county in its home."""
 
@@ -149,8 +167,12 @@ class Served:
             self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as answer:
-            return json.load(answer)
+        for _ in range(BUSY_TRIES):
+            # The server answers 503 while another connection holds its SQLite file, and every client tries again.
+            with contextlib.suppress(_BusyError), _busy(), opener.open(request, timeout=30) as answer:
+                return json.load(answer)
+            time.sleep(1)
+        raise AssertionError(self.out.read_text(encoding="utf-8"))
 
     def _until(self, holds: Any) -> None:
         end = time.monotonic() + START_SECONDS
