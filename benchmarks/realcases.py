@@ -47,18 +47,20 @@ class Difference:
 
 
 def scheme_of(case: Path, name: str) -> dict[str, Any]:
-    """The default scheme, with persons as voters, one fit for all, no signatures, and the case's anchors."""
+    """The default scheme, with persons as voters, one plain fit for all, no signatures, and the case's anchors."""
     text = files("scoring").joinpath("schemes/default-2026.yaml").read_text(encoding="utf-8")
     scheme: dict[str, Any] = yaml.safe_load(text)
     scheme |= {"scheme_id": f"realcase-{name}", "valid_from": dt.date(2015, 1, 1)}
     scheme["sign_off"]["people"]["value"] = 0
     scheme["rating"]["rater_level"]["value"] = "person"
     scheme["rating"]["fit_by"]["value"] = "all"
+    for rule in ("fixed_effects", "class_weights", "dimension_weights"):
+        del scheme["rating"][rule]
     anchors = case / "expected" / "anchors.csv"
     if anchors.exists():
         wanted = ("indicator_id", "achievement_threshold", "benchmark")
         rows = pl.read_csv(anchors).select(wanted).to_dicts()
-        scheme["unit_points"] |= {"baseline": {"periods": {"2022": "2019"}}, "anchors": rows}
+        scheme["unit_points"] |= {"scale": "cms", "baseline": {"periods": {"2022": "2019"}}, "anchors": rows}
     return scheme
 
 

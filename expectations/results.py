@@ -10,10 +10,27 @@ _NOT_NULL = "expect_column_values_to_not_be_null"
 _BETWEEN = "expect_column_values_to_be_between"
 _AT_LEAST = "expect_column_pair_values_a_to_be_greater_than_b"
 
-_HUNDRED = ("score_raw_mean", "mean_0_100", "mean_weighted_0_100")
-_SHARES = ("reliability", "max_unit_share", "dk_share")
-_COUNTS = ("n_raters", "n_units", "n_ballots", "n_answered", "n_dont_know", "n_other")
-_POINTS = {"achievement": 10, "improvement": 9, "points": 10}
+_HUNDRED = (
+    "score_raw_mean", "mean_0_100", "mean_weighted_0_100", "level", "score100", "cell_score", "satisfaction_score",
+    "visible_score", "latent_score", "results_score", "list_score", "process_score", "raw_score",
+    "differentiated_score", "percentile", "burden_score", "response_score", "composite_score",
+)  # fmt: skip
+_SHARES = (
+    "reliability", "max_unit_share", "dk_share", "p_top", "p_bottom", "p_within_quota", "observed_weight", "gamma",
+    "response_rate", "turnout", "p_value",
+)  # fmt: skip
+_COUNTS = (
+    "n_raters", "n_units", "n_ballots", "n_answered", "n_dont_know", "n_other", "n_respondents", "n_ranked", "adder",
+    "base_fen", "cap_fen", "paid_fen", "pool_fen", "reserve_fen", "unspent_fen",
+)  # fmt: skip
+_WHOLE_POINTS = {"achievement": 10, "improvement": 9, "points": 10}
+_ORDERED = (
+    ("ci_high", "score_shrunken"), ("score_shrunken", "ci_low"), ("ci_high", "satisfaction_mean"),
+    ("satisfaction_mean", "ci_low"), ("rank_high", "rank"), ("rank", "rank_low"), ("points", "achievement"),
+    ("points", "improvement"), ("score100", "level"), ("score100", "improvement"), ("cap_fen", "paid_fen"),
+    ("pool_fen", "paid_fen"), ("pool_fen", "reserve_fen"), ("incentive_score", "differentiated_score"),
+)  # fmt: skip
+"""Pairs of columns of which the first is never below the second."""
 
 
 def result_expectations(
@@ -31,13 +48,11 @@ def result_expectations(
     found += [_between(name, 0, 100, "A103") for name in _HUNDRED if name in schema]
     found += [_between(name, 0, 1, "A104") for name in _SHARES if name in schema]
     found += [_between(name, 0, None, "A105") for name in _COUNTS if name in schema]
-    found += [_between(name, 0, most, "A106") for name, most in _POINTS.items() if name in schema]
-    if {"ci_low", "ci_high", "score_shrunken"} <= set(schema):
-        found += [_at_least("ci_high", "score_shrunken"), _at_least("score_shrunken", "ci_low")]
+    if "points" in schema:
+        found += [_between(name, 0, most, "A106") for name, most in _WHOLE_POINTS.items()]
+    found += [_at_least(larger, smaller) for larger, smaller in _ORDERED if {larger, smaller} <= set(schema)]
     if "rank" in schema:
         found.append(_between("rank", 1, None, "A108"))
-    if "points" in schema:
-        found += [_at_least("points", "achievement"), _at_least("points", "improvement")]
     return tuple(found)
 
 

@@ -22,25 +22,27 @@ Linear algebra runs on one thread, so a result does not depend on the machine's 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import scipy.linalg
 import scipy.optimize
-import scipy.sparse
-import scipy.sparse.csgraph
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from scoring.sums import VALUE_SCALE
+from scoring.backfitting import Variances, backfit, least_norm, moment_variances
+from scoring.crossed import CrossedSums, crossed_sums
+from scoring.threads import one_thread
+
+__all__ = ["Criterion", "CrossedSums", "MixedModel", "Outcome", "Point", "crossed_sums", "fit", "model_at", "solve"]
 
 Criterion = Literal["REML", "ML"]
-Outcome = Literal["fitted", "zero_variance", "perfect_fit"]
+Outcome = Literal["fitted", "backfitted", "zero_variance", "perfect_fit"]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+MAX_EXACT_DEPARTMENTS = 5_000
+"""Up to this many departments a fit is exact; beyond them it is ``backfitted``."""
 
 MAX_RATIO = 1e8
 """Largest variance ratio tried."""
@@ -59,53 +61,20 @@ _NEWTON_PROBE = 1e-5
 
 
 @dataclass(frozen=True)
-class CrossedSums:
-    """Sufficient statistics of the model, with ``q`` voters, ``D`` departments, ``p`` fixed effects.
-
-    ``by_voter`` is ``F = [N, X_s, y_s]`` (q x (D+p+1), dense or sparse), ``voter_counts`` the weight
-    sums ``n_s``. ``by_department`` is ``[X_d, y_d]`` (D x (p+1)), ``department_counts`` the weight sums
-    ``n_d``. ``total`` is ``[X, y]'W[X, y]``.
-    Ratings are shifted by ``shift`` (points) to keep sums of squares small; ``constant`` says that
-    all of them are equal.
-    """
-
-    voters: tuple[str, ...]
-    departments: tuple[str, ...]
-    fixed_effects: tuple[str, ...]
-    by_voter: Floats | scipy.sparse.csr_array
-    voter_counts: Floats
-    by_department: Floats
-    department_counts: Floats
-    total: Floats
-    log_weights: float
-    n: int
-    shift: float
-    constant: bool
-    voter_cells: Integers
-    department_cells: Integers
-    voter_component: Integers
-    department_component: Integers
-
-    @property
-    def p(self) -> int:
-        """Number of fixed effects."""
-        return len(self.fixed_effects)
-
-    @property
-    def mean_fixed_effects(self) -> Floats:
-        """Weighted mean of each fixed-effect column over the ratings (1 for the intercept)."""
-        return np.asarray(self.total[0, : self.p] / self.total[0, 0])
-
-
-@dataclass(frozen=True)
 class MixedModel:
     """A fitted model on the 0-100 scale; ``vs``, ``vd`` and ``v`` are variances in points squared.
 
     Arrays by department follow ``departments``, arrays by voter follow ``voters``. ``severity`` and
-    everything else by voter must not leave the scoring process. ``reliability`` is NaN where
-    ``vd`` is 0. ``deviance`` is the REML or ML criterion lme4 prints, NaN unless ``outcome`` is
-    ``fitted``. ``component`` numbers the connected parts of the voter x department graph from 1, in
-    the order of their first department.
+    everything else by voter must not leave the scoring process.
+
+    ``score`` is the shrunken score and ``score_adjusted`` the severity-adjusted mean: the department as
+    a fixed effect, not shrunken, at the mean of the other fixed effects (method A5). What an effect
+    has in common with the departments is counted as theirs in ``score_adjusted``.
+    ``score_covariance`` is the joint error covariance of ``score`` (D x D), ``score_variance`` its diagonal.
+    ``reliability`` is NaN where ``vd`` is 0. ``deviance`` is the REML or ML criterion lme4 prints, NaN
+    unless ``outcome`` is ``fitted``. A ``backfitted`` model has variances by moments, whatever the
+    ``criterion`` asked for, and no errors: NaN, and no ``score_covariance``. ``component`` numbers
+    the connected parts of the voter x department graph from 1, in the order of their first department.
     """
 
     criterion: Criterion
@@ -122,96 +91,15 @@ class MixedModel:
     effect: Floats
     conditional_sd: Floats
     score: Floats
+    score_adjusted: Floats
     score_variance: Floats
+    score_covariance: Floats | None
     reliability: Floats
     component: Integers
     voters: tuple[str, ...]
     severity: Floats
     n_components: int
     evaluations: int
-
-
-def crossed_sums(cells: pl.DataFrame, fixed_effects: Sequence[str] = ()) -> CrossedSums:
-    """Sums by voter, by department and by pair.
-
-    Args:
-        cells: voter_id, ratee_org_id, value and weight (Int64, 10^-4), as ``sums.voter_cells`` gives
-            them, plus any columns named in ``fixed_effects``. Rows may repeat a pair.
-        fixed_effects: Numeric columns beside the intercept, which is always first.
-
-    Raises:
-        ValueError: There are no rows, a value is missing or a weight is not positive.
-    """
-    if cells.is_empty():
-        raise ValueError("a mixed model needs at least one rating")
-    needed = ["voter_id", "ratee_org_id", "value", "weight", *fixed_effects]
-    rows = cells.select(needed)
-    if rows.null_count().sum_horizontal().item() or (rows["weight"] <= 0).any():
-        raise ValueError("values must be present and weights positive")
-    voters, departments = (rows[name].unique().sort() for name in needed[:2])
-    # Sums are taken in the order of the names, whatever order the rows come in.
-    rows = rows.with_columns(_codes("voter_id", voters), _codes("ratee_org_id", departments)).sort(needed)
-    voter, department = rows["voter_id"].to_numpy(), rows["ratee_org_id"].to_numpy()
-    weight = rows["weight"].to_numpy() / VALUE_SCALE
-    # A whole-number shift keeps the arithmetic exact and small; beta gets it back at the end.
-    shift = int(rows["value"].sum()) // rows.height
-    columns = [np.ones(rows.height), *(rows[name].cast(pl.Float64).to_numpy() for name in fixed_effects)]
-    design = np.column_stack([*columns, (rows["value"].to_numpy() - shift) / VALUE_SCALE])
-    weighted = design * weight[:, None]
-    with threadpool_limits(limits=1):
-        total = design.T @ weighted
-    pairs = scipy.sparse.csr_array((weight, (voter, department)), shape=(len(voters), len(departments)))
-    pairs.sum_duplicates()
-    voter_component, department_component = _components(pairs)
-    return CrossedSums(
-        voters=tuple(voters),
-        departments=tuple(departments),
-        fixed_effects=("intercept", *fixed_effects),
-        by_voter=_join(pairs, _group_sums(voter, weighted, len(voters))),
-        voter_counts=np.bincount(voter, weight, len(voters)).astype(np.float64),
-        by_department=_group_sums(department, weighted, len(departments)),
-        department_counts=np.bincount(department, weight, len(departments)).astype(np.float64),
-        total=total,
-        log_weights=float(np.log(weight).sum()),
-        n=rows.height,
-        shift=shift / VALUE_SCALE,
-        constant=rows["value"].n_unique() == 1,
-        voter_cells=np.bincount(voter, minlength=len(voters)).astype(np.int64),
-        department_cells=np.bincount(department, minlength=len(departments)).astype(np.int64),
-        voter_component=voter_component,
-        department_component=department_component,
-    )
-
-
-def _codes(name: str, levels: pl.Series) -> pl.Expr:
-    return pl.col(name).cast(pl.Enum(levels)).to_physical().cast(pl.Int64)
-
-
-def _group_sums(codes: Integers, columns: Floats, size: int) -> Floats:
-    return np.column_stack([np.bincount(codes, column, size) for column in columns.T])
-
-
-def _join(pairs: scipy.sparse.csr_array, sums: Floats) -> Floats | scipy.sparse.csr_array:
-    """``[N, X_s, y_s]``, dense when a dense product is the cheaper way to ``F'aF``."""
-    q, departments = pairs.shape
-    sparse_cost = 20.0 * float(
-        (np.diff(pairs.indptr).astype(np.float64) + sums.shape[1]) @ (np.diff(pairs.indptr) + 1.0)
-    )
-    dense_cost = float(q) * (departments + sums.shape[1]) ** 2
-    if dense_cost <= sparse_cost:
-        return np.hstack([pairs.toarray(), sums])
-    return scipy.sparse.csr_array(scipy.sparse.hstack([pairs, scipy.sparse.csr_array(sums)], format="csr"))
-
-
-def _components(pairs: scipy.sparse.csr_array) -> tuple[Integers, Integers]:
-    """Component number (from 1, in the order of the first department) of each voter and department."""
-    q, d = pairs.shape
-    graph = scipy.sparse.block_array([[None, pairs], [scipy.sparse.csr_array((d, q)), None]], format="csr")
-    count, label = scipy.sparse.csgraph.connected_components(graph, directed=False)
-    first_seen = np.unique(label[q:], return_index=True)[1]
-    number = np.empty(count, dtype=np.int64)
-    number[label[q:][np.sort(first_seen)]] = np.arange(1, count + 1)
-    return number[label[:q]], number[label[q:]]
 
 
 @dataclass(frozen=True)
@@ -255,18 +143,18 @@ def solve(sums: CrossedSums, criterion: Criterion, gs: float, gd: float) -> Poin
     rss = max(float(swept[-1, -1] - solution @ right), m * _LEAST_VARIANCE)
     # The effects follow from the spherical ones, the residual sums from the normal equations.
     effect, beta = math.sqrt(gd) * solution[:count], solution[count:]
-    voter_residual = -np.asarray(sums.by_voter @ np.concatenate([effect, beta, [-1.0]])) * a
+    voter_residual = -np.asarray(sums.pairs @ effect + sums.by_voter @ np.append(beta, -1.0)) * a
     severity = gs * voter_residual
     department_residual = (
         sums.by_department[:, -1]
         - sums.by_department[:, :-1] @ beta
         - sums.department_counts * effect
-        - np.asarray(sums.by_voter.T @ severity)[:count]
+        - np.asarray(sums.pairs.T @ severity)
     )
     logdet = 2.0 * float(np.log(np.diag(factor))[: k.shape[0] if criterion == "REML" else count].sum())
     residual_term = m * (1.0 + math.log(2.0 * math.pi * rss / m))
     squares = np.array([voter_residual @ voter_residual, department_residual @ department_residual])
-    squared = _weighted_cross(sums.by_voter, a * a)[:-1, :-1] * scale[:, None] * scale
+    squared = sums.weighted_cross(a * a)[:-1, :-1] * scale[:, None] * scale
     voter_trace, department_trace = _traces(criterion, count, squared, inverse, swept)
     traces = np.array([float(sums.voter_counts @ a) - voter_trace, department_trace])
     return Point(
@@ -291,16 +179,7 @@ def _sweep_voters(sums: CrossedSums, gs: float, a: Floats) -> Floats:
     swept[:count, count:] = sums.by_department
     swept[count:, :count] = sums.by_department.T
     swept[count:, count:] = sums.total
-    return swept - gs * _weighted_cross(sums.by_voter, a)
-
-
-def _weighted_cross(f: Floats | scipy.sparse.csr_array, a: Floats) -> Floats:
-    """``F' diag(a) F``."""
-    if isinstance(f, np.ndarray):
-        return np.asarray(f.T @ (f * a[:, None]))
-    scaled = f.copy()
-    scaled.data = f.data * np.repeat(a, np.diff(f.indptr))
-    return np.asarray((f.T @ scaled).toarray())
+    return swept - gs * sums.weighted_cross(a)
 
 
 def _inverse_from_factor(factor: Floats) -> Floats:
@@ -333,19 +212,25 @@ def _traces(criterion: Criterion, count: int, squared: Floats, inverse: Floats, 
     return float((inverse * squared).sum()), float((inverse[:count, :count] * cleared).sum())
 
 
-def fit(sums: CrossedSums, criterion: Criterion = "REML") -> MixedModel:
+def fit(
+    sums: CrossedSums, criterion: Criterion = "REML", *, max_exact_departments: int = MAX_EXACT_DEPARTMENTS
+) -> MixedModel:
     """The maximum of the (restricted) likelihood, or what is left of the model at a boundary.
 
     A variance that cannot be told from the residual (every voter has one rating, or every
     department, or there is only one of them) is 0, and so is one whose best estimate is 0. Ratings
     that are all identical give ``zero_variance``; ratings without residual spread ``perfect_fit``.
+    More than ``max_exact_departments`` departments are ``backfitted`` (see ``scoring.backfitting``).
 
     Raises:
         numpy.linalg.LinAlgError: The fixed effects are collinear.
+        scoring.backfitting.NotConvergedError: Backfitting did not come to rest.
     """
-    with threadpool_limits(limits=1):
+    with one_thread():
         if sums.constant:
             return _constant_model(sums, criterion)
+        if len(sums.departments) > max_exact_departments:
+            return _backfitted_model(sums, criterion)
         objective = _Objective(sums, criterion)
         best = objective.minimum(_start(sums), _identifiable(sums))
         return _model(sums, criterion, best, objective.evaluations)
@@ -353,7 +238,7 @@ def fit(sums: CrossedSums, criterion: Criterion = "REML") -> MixedModel:
 
 def model_at(sums: CrossedSums, criterion: Criterion, gs: float, gd: float) -> MixedModel:
     """The model at variance ratios ``gs = vs/v`` and ``gd = vd/v`` that are given, not estimated."""
-    with threadpool_limits(limits=1):
+    with one_thread():
         return _model(sums, criterion, solve(sums, criterion, gs, gd), 1)
 
 
@@ -365,24 +250,11 @@ def _identifiable(sums: CrossedSums) -> tuple[bool, bool]:
 
 
 def _start(sums: CrossedSums) -> Floats:
-    """Moment estimates of (gs, gd) after Gao and Owen (arXiv 1610.08088), kept away from zero."""
-    mean_weight = float(sums.total[0, 0]) / sums.n
-    n_s, n_d = sums.voter_counts / mean_weight, sums.department_counts / mean_weight
-    n, square = float(sums.n), float(sums.total[-1, -1]) / mean_weight
-    voter_sums = np.asarray(sums.by_voter @ np.eye(sums.by_voter.shape[1])[-1]) / mean_weight
-    department_sums = sums.by_department[:, -1] / mean_weight
-    within_voters = square - float((voter_sums**2 / n_s).sum())
-    within_departments = square - float((department_sums**2 / n_d).sum())
-    spread = n * square - float(department_sums.sum()) ** 2
-    q, d = len(n_s), len(n_d)
-    matrix = [
-        [0.0, n - q, n - q],
-        [n - d, 0.0, n - d],
-        [n * n - float(n_s @ n_s), n * n - float(n_d @ n_d), n * n - n],
-    ]
-    moments = np.linalg.lstsq(np.array(matrix), np.array([within_voters, within_departments, spread]), rcond=None)[0]
-    vs, vd, v = np.maximum(moments, 0.01 * spread / (n * n))
-    return np.asarray(np.array([vs, vd]) / (v * mean_weight))
+    """Moment estimates of (gs, gd), kept away from zero."""
+    moments = moment_variances(sums)
+    floor = 0.01 * max(moments.vs + moments.vd + moments.v, _LEAST_VARIANCE)
+    vs, vd, v = (max(variance, floor) for variance in (moments.vs, moments.vd, moments.v))
+    return np.array([vs / v, vd / v])
 
 
 class _Objective:
@@ -478,10 +350,11 @@ def _model(sums: CrossedSums, criterion: Criterion, point: Point, evaluations: i
     full = v * point.inverse * point.scale[:, None] * point.scale
     conditional = v * point.gd * np.diag(_without_beta(point.inverse, count))
     mean = sums.mean_fixed_effects
-    variance = np.diag(full)[:count] + 2.0 * full[:count, count:] @ mean + mean @ full[count:, count:] @ mean
+    across = full[:count, count:] @ mean
+    covariance = full[:count, :count] + across[:, None] + across + mean @ full[count:, count:] @ mean
     vd = point.gd * v
     perfect = v < _NO_SPREAD or max(point.gs, point.gd) >= 0.99 * MAX_RATIO
-    beta = point.beta + sums.shift * (np.arange(sums.p) == 0)
+    beta = _unshifted(sums, point.beta)
     with np.errstate(divide="ignore", invalid="ignore"):
         reliability = 1.0 - conditional / vd if vd > 0 and not perfect else np.full(count, np.nan)
     return MixedModel(
@@ -499,7 +372,9 @@ def _model(sums: CrossedSums, criterion: Criterion, point: Point, evaluations: i
         effect=point.effect,
         conditional_sd=np.sqrt(np.maximum(conditional, 0.0)),
         score=mean @ beta + point.effect,
-        score_variance=np.maximum(variance, 0.0),
+        score_adjusted=sums.shift + _adjusted(sums, point.gs),
+        score_variance=np.maximum(np.diag(covariance), 0.0),
+        score_covariance=covariance,
         reliability=reliability,
         component=sums.department_component,
         voters=sums.voters,
@@ -507,6 +382,71 @@ def _model(sums: CrossedSums, criterion: Criterion, point: Point, evaluations: i
         n_components=int(sums.department_component.max()),
         evaluations=evaluations,
     )
+
+
+def _unshifted(sums: CrossedSums, beta: Floats) -> Floats:
+    """The fixed effects with the shift of the ratings given back to the intercept."""
+    return np.asarray(beta + sums.shift * (np.arange(sums.p) == 0))
+
+
+def _adjusted(sums: CrossedSums, gs: float) -> Floats:
+    """Department means with severity removed: generalised least squares with a column per department.
+
+    The normal equations are those of ``solve`` without the penalty on departments. The intercept, and
+    any effect that is constant within departments, is a combination of the columns of departments.
+    """
+    count = len(sums.departments)
+    swept = _sweep_voters(sums, gs, 1.0 / (1.0 + gs * sums.voter_counts))
+    factor = scipy.linalg.cho_factor(swept[:count, :count], lower=True)
+    cleared = scipy.linalg.cho_solve(factor, swept[:count, count:])
+    remaining = swept[count:, count:] - swept[count:, :count] @ cleared
+    beta = least_norm(remaining[:-1, :-1], remaining[:-1, -1], np.diag(swept)[count:-1])
+    return np.asarray(cleared @ np.append(-beta, 1.0) + sums.mean_fixed_effects @ beta)
+
+
+def _backfitted_model(sums: CrossedSums, criterion: Criterion) -> MixedModel:
+    """Moment variances around least squares, then around the fixed effects they lead to (Gao and Owen)."""
+    first = _moment_ratios(sums, moment_variances(sums))
+    variances = moment_variances(sums, backfit(sums, first[0], first[1]).beta)
+    gs, gd, v = _moment_ratios(sums, variances)
+    found = backfit(sums, gs, gd)
+    fixed = backfit(sums, gs, math.inf)
+    mean, count = sums.mean_fixed_effects, len(sums.departments)
+    beta = _unshifted(sums, found.beta)
+    unknown = np.full(count, np.nan)
+    return MixedModel(
+        criterion=criterion,
+        outcome="perfect_fit" if v < _NO_SPREAD else "backfitted",
+        deviance=math.nan,
+        n=sums.n,
+        fixed_effects=sums.fixed_effects,
+        beta=beta,
+        beta_se=np.full(sums.p, np.nan),
+        vs=gs * v,
+        vd=gd * v,
+        v=v,
+        departments=sums.departments,
+        effect=found.effect,
+        conditional_sd=unknown,
+        score=mean @ beta + found.effect,
+        score_adjusted=sums.shift + fixed.effect + mean @ fixed.beta,
+        score_variance=unknown,
+        score_covariance=None,
+        reliability=unknown,
+        component=sums.department_component,
+        voters=sums.voters,
+        severity=found.severity,
+        n_components=int(sums.department_component.max()),
+        evaluations=found.rounds,
+    )
+
+
+def _moment_ratios(sums: CrossedSums, moments: Variances) -> tuple[float, float, float]:
+    """(gs, gd, v); a variance that cannot be told from the residual is part of it."""
+    named = [part if told else 0.0 for part, told in zip((moments.vs, moments.vd), _identifiable(sums), strict=True)]
+    v = max(moments.v + moments.vs + moments.vd - sum(named), _LEAST_VARIANCE)
+    gs, gd = (min(part / v, MAX_RATIO) for part in named)
+    return gs, gd, v
 
 
 def _constant_model(sums: CrossedSums, criterion: Criterion) -> MixedModel:
@@ -527,7 +467,9 @@ def _constant_model(sums: CrossedSums, criterion: Criterion) -> MixedModel:
         effect=np.zeros(count),
         conditional_sd=np.zeros(count),
         score=np.full(count, level),
+        score_adjusted=np.full(count, level),
         score_variance=np.zeros(count),
+        score_covariance=np.zeros((count, count)),
         reliability=np.full(count, np.nan),
         component=sums.department_component,
         voters=sums.voters,

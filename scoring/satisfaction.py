@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from scoring.exact import points_decimal
 from scoring.sums import RAW_SCALE, VALUE_SCALE
 from scoring.tables import SATISFACTION_MEAN, join_reasons
 
@@ -37,7 +38,7 @@ def satisfaction_means(
         )
         .with_columns(
             period_id=pl.lit(period_id),
-            sum_score=pl.col("sum_score").cast(pl.Decimal(38, 0)) / RAW_SCALE,
+            sum_score=points_decimal("sum_score"),
             mean_score=pl.col("sum_score") / (answered * RAW_SCALE),
             mean_0_100=pl.when(valued).then(pl.col("sum_value") / (answered * VALUE_SCALE)),
             mean_weighted=pl.col("sum_weighted_score").cast(pl.Float64) / has_weight / RAW_SCALE,

@@ -81,23 +81,31 @@ def tables(ranking: Ranking, words: Words) -> list[Table]:
     """One table per peer group, best first; departments without a rank follow in a table of their own."""
     from serving.tables import table
 
-    shown = [
-        column for column in ranking.columns if column.name not in ("peer_group", "ratee_org_id", "ci_high", "org_id")
-    ]
-    headings = [
-        words("column.interval") if column.name == "ci_low" else column.label(words.language) for column in shown
-    ]
+    shown = [column for column in ranking.columns if column.name not in _left_out(ranking)]
+    headings = [_heading(column, words) for column in shown]
     numbers = [place for place, column in enumerate(shown) if column.is_number]
     made = []
-    for group in ranking.peer_groups:
-        rows = ranking.rows.filter(pl.col("peer_group").eq_missing(pl.lit(group, pl.String)))
-        if ranking.what == "departments":
-            rows = rows.filter(pl.col("rank").is_not_null())
+    for group, part in ranking.parts:
+        rows = part.filter(pl.col("rank").is_not_null()) if ranking.what == "departments" else part
         if not rows.is_empty():
             lines = [[_text(row, column, words) for column in shown] for row in rows.to_dicts()]
             made.append(table(_title(ranking, group, words), headings, lines, numbers=numbers))
     unranked = _not_ranked(ranking, words)
-    return [*made, *unranked]
+    return [*made, *unranked] or [table(None, [words("ranking.nothing")], [])]
+
+
+_PAIRS = {"ci_low": ("ci_high", "column.interval", 1), "rank_low": ("rank_high", "column.rank_interval", 0)}
+"""Columns shown as an interval with another: that one, the heading and the decimals."""
+
+
+def _left_out(ranking: Ranking) -> set[str]:
+    """Columns a terminal has no room for, or that stand elsewhere."""
+    uppers = {high for high, _, _ in _PAIRS.values()}
+    return {"ratee_org_id", "org_id", *uppers} | ({"peer_group"} if ranking.by_group else set())
+
+
+def _heading(column: Column, words: Words) -> str:
+    return words(_PAIRS[column.name][1]) if column.name in _PAIRS else column.shown_label(words.language)
 
 
 def _not_ranked(ranking: Ranking, words: Words) -> list[Table]:
@@ -129,15 +137,23 @@ def _text(row: dict[str, Any], column: Column, words: Words) -> str:
 
     if column.is_number and row[f"{column.name}{STATE}"] != "shown":
         return words(f"state.{row[f'{column.name}{STATE}']}")
-    if column.name == "ci_low":
-        return words("ranking.interval", low=f"{row['ci_low']:.1f}", high=f"{row['ci_high']:.1f}")
-    return figure(row[column.name], column.decimals) or cell_text(column, row[column.name], words)
+    if column.name in _PAIRS:
+        high, _, decimals = _PAIRS[column.name]
+        return words("ranking.interval", low=f"{row[column.name]:.{decimals}f}", high=f"{row[high]:.{decimals}f}")
+    return figure(row[column.name], column) or cell_text(column, row[column.name], words)
 
 
-def figure(value: object, decimals: int | None) -> str:
-    """A number as people read it; "" for anything else."""
+def figure(value: object, column: Column) -> str:
+    """A number as people read it, money in yuan; "" for anything else."""
+    if column.is_money and isinstance(value, int):
+        return f"{yuan(value):,.2f}"
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return f"{value.normalize():f}" if column.shown_decimals is None else f"{value:.{column.shown_decimals}f}"
     if isinstance(value, float):
-        return f"{value:.{decimals or 0}f}"
+        return f"{value:.{column.decimals or 0}f}"
     return str(value) if isinstance(value, int) else ""
+
+
+def yuan(fen: int) -> Decimal:
+    """Whole fen as yuan, exactly."""
+    return Decimal(fen).scaleb(-2)

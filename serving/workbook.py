@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import xlsxwriter
 
+from scoring.tables import STORED_DECIMALS
 from serving.words import Words, display_width
 from warehouse.published import STATE, Column, Ranking, reasons_text
 
@@ -25,6 +26,9 @@ HEADER_ROW = 2
 ROW_HEIGHT = 19
 WIDEST = 40
 LANDSCAPE_FROM = 8
+MONEY_DECIMALS = 2
+BANDED = ("reliability", "raters", "answered", "n_flagged", "n_examined")
+CODED = ("consequence", "role", "adj_kind", "subject_kind", "flag")
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -41,8 +45,8 @@ def workbook(ranking: Ranking, words: Words) -> bytes:
     writer = _Writer(book, ranking, words)
     writer.properties()
     writer.about()
-    for number, group in enumerate(ranking.peer_groups, start=1):
-        writer.group(number, group)
+    for number, (group, rows) in enumerate(ranking.parts, start=1):
+        writer.part(number, group, rows)
     if ranking.what == "departments":
         writer.not_ranked()
     writer.fields()
@@ -71,8 +75,9 @@ class _Writer:
             decimals: book.add_format(
                 {**line, "align": "right", "num_format": f"0.{'0' * decimals}" if decimals else "0"}
             )
-            for decimals in (0, 1, 2)
+            for decimals in range(STORED_DECIMALS + 1)
         }
+        self.money = book.add_format({**line, "align": "right", "num_format": "#,##0.00"})
         self.exact = book.add_format({**line, "align": "right"})
 
     def properties(self) -> None:
@@ -122,17 +127,18 @@ class _Writer:
             sheet.write_string(row, 0, name, self.bold)
             sheet.write_string(row, 1, text, self.wrapped)
 
-    def group(self, number: int, group: str | None) -> None:
-        """One sheet of one peer group; of departments, those that have a rank."""
-        rows = self.ranking.rows.filter(pl.col("peer_group").eq_missing(pl.lit(group, pl.String)))
-        columns = [column for column in self.ranking.columns if column.name != "peer_group"]
+    def part(self, number: int, group: str | None, rows: pl.DataFrame) -> None:
+        """One sheet of one peer group, or of all rows; of departments, those that have a rank."""
+        by_group = self.ranking.by_group
+        columns = [column for column in self.ranking.columns if not by_group or column.name != "peer_group"]
         if self.ranking.what == "departments":
             rows = rows.filter(pl.col("rank").is_not_null())
             if rows.is_empty():
                 return
-        name = group or self.words("ranking.no_group")
         kind = self.words(f"workbook.sheet_{self.ranking.what}")
-        self._data_sheet(f"{kind}-{name}", f"{self._title()}  {name}", f"{self.ranking.what}_{number}", columns, rows)
+        name = group or self.words("ranking.no_group")
+        sheet, title = (f"{kind}-{name}", f"{self._title()}  {name}") if by_group else (kind, self._title())
+        self._data_sheet(sheet, title, f"{self.ranking.what}_{number}", columns, rows)
 
     def not_ranked(self) -> None:
         """Departments without a rank, by name, with the reason and no figure."""
@@ -151,7 +157,7 @@ class _Writer:
         columns += [Column(name, words(f"column.{name}"), words(f"column.{name}")) for name in ("meaning", "rounding")]
         language = words.language
         rows = [
-            {"column": each.label(language), "meaning": each.about(language), "rounding": self._rounding(each)}
+            {"column": each.shown_label(language), "meaning": each.about(language), "rounding": self._rounding(each)}
             for each in self.ranking.columns
         ]
         frame = pl.DataFrame(rows, schema=dict.fromkeys(("column", "meaning", "rounding"), pl.String))
@@ -159,9 +165,8 @@ class _Writer:
         self._data_sheet(title, title, "fields", columns, frame)
 
     def _rounding(self, column: Column) -> str:
-        if column.decimals is None:
-            return "-"
-        return self.words("workbook.decimals", number=column.decimals)
+        decimals = MONEY_DECIMALS if column.is_money else column.decimals
+        return "-" if decimals is None else self.words("workbook.decimals", number=decimals)
 
     def _sheet(self, wanted: str) -> Any:
         """A sheet whose name a spreadsheet program allows and no other sheet has."""
@@ -184,7 +189,7 @@ class _Writer:
         note = self.words("workbook.note", release=source.release_id, hash=source.result_hash[:12])
         sheet.write_string(1, 0, note, self.note)
         records = rows.to_dicts()
-        heads = [column.label(self.words.language) for column in columns]
+        heads = [column.shown_label(self.words.language) for column in columns]
         styles = [self.head_number if column.is_number else self.head_text for column in columns]
         last = HEADER_ROW + max(len(records), 1)
         headers = [{"header": head, "header_format": style} for head, style in zip(heads, styles, strict=True)]
@@ -218,9 +223,7 @@ class _Writer:
             sheet.write_string(row, place, text, self.word)
             return text
         if isinstance(value, int | float | Decimal):
-            style = self.exact if isinstance(value, Decimal) else self.numbers[column.decimals or 0]
-            sheet.write_number(row, place, value, style)
-            return f"{value}"
+            return self._number(sheet, row, place, column, value)
         text = cell_text(column, value, self.words)
         if column.is_number:
             sheet.write_string(row, place, text, self.word)
@@ -230,15 +233,25 @@ class _Writer:
             sheet.write_blank(row, place, None, self.text)
         return text
 
+    def _number(self, sheet: Any, row: int, place: int, column: Column, value: float | Decimal) -> str:
+        """Write a number whole; its format shows the decimals people read."""
+        if column.is_money:
+            sheet.write_number(row, place, Decimal(value).scaleb(-2), self.money)
+            return f"{Decimal(value).scaleb(-2):,.2f}"
+        decimals = column.shown_decimals
+        if isinstance(value, Decimal) and decimals is None:
+            sheet.write_number(row, place, value, self.exact)
+            return f"{value}"
+        sheet.write_number(row, place, value, self.numbers[(column.decimals if decimals is None else decimals) or 0])
+        return f"{value}" if decimals is None else f"{value:.{decimals}f}"
+
 
 def cell_text(column: Column, value: object, words: Words) -> str:
-    """A text cell in the reader's language: bands and reasons as words."""
+    """A text cell in the reader's language: bands, reasons and codes as words."""
     if value is None:
         return ""
     if column.name == "reason_codes":
         return reasons_text(str(value), words.language)
-    for kind in ("reliability", "band"):
-        key = f"{kind}.{value}"
-        if column.name in ("reliability", "raters", "answered") and words.has(key):
-            return words(key)
-    return str(value)
+    kinds = ("reliability", "band") if column.name in BANDED else (column.name,) if column.name in CODED else ()
+    key = next((f"{kind}.{value}" for kind in kinds if words.has(f"{kind}.{value}")), None)
+    return str(value) if key is None else words(key)

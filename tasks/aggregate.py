@@ -5,7 +5,8 @@ One streaming pass per dataset; the sums add up over files and periods.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,16 +14,36 @@ from typing import Any
 import polars as pl
 
 from expectations.datasets import DATASETS
-from scoring.scheme import Scheme, scheme_hash
-from scoring.sums import RatingSums, answer_sums, rating_sums
+from scoring.anomalies import AnswerPatterns, answer_patterns
+from scoring.burden_indicators import BURDEN_INDICATORS, burden_indicators
+from scoring.calibration import Margin, raked_respondents
+from scoring.exact import points_decimal
+from scoring.frame import Frame, build_frame, decided_exclusions
+from scoring.rater_classes import channel_counts
+from scoring.scheme import RatingRules, SatisfactionRules, Scheme, scheme_hash
+from scoring.sums import RAW_SCALE, RatingSums, answer_sums, rating_sums
+from scoring.unit_satisfaction import RESPONDENT_KEY, unit_answer_moments
 from tasks.workspace import Workspace
 from warehouse.current_view import current_rows
-from warehouse.ledger import LoadedFile, loaded_files
+from warehouse.ledger import LoadedFile, loaded_files, periods
 from warehouse.releases import canonical_json, sha256_text
 from warehouse.software import source_hash
 
-SCORED_DATASETS = ("rating_event", "survey_response", "performance_fact")
-REFERENCE_DATASETS = ("org_unit", "instrument_item", "indicator")
+OBSERVED_DATASETS = ("rating_event", "survey_response", "performance_fact")
+"""A period nothing of these was delivered for has not been observed."""
+
+PERIOD_DATASETS = (*OBSERVED_DATASETS, "rating_frame", "adjustment")
+REFERENCE_DATASETS = (
+    "org_unit",
+    "instrument_item",
+    "indicator",
+    "rater",
+    "verification_fact",
+    "burden_fact",
+    "finding",
+)
+_YEAR = re.compile(r"^\d{4}")
+FACT_COLUMNS = ("indicator_id", "org_id", "period_id", "value", "denominator")
 
 
 @dataclass(frozen=True)
@@ -41,7 +62,7 @@ class Snapshot:
     @property
     def has_observations(self) -> bool:
         """Whether any rating, answer or fact of the period itself was loaded."""
-        return any(self.period_id in file.periods for name in SCORED_DATASETS for file in self.files[name])
+        return any(self.period_id in file.periods for name in OBSERVED_DATASETS for file in self.files[name])
 
     def inputs(self) -> list[dict[str, str]]:
         """Inputs as a manifest lists them."""
@@ -66,25 +87,51 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Sums:
-    """What scoring reads: sums of ratings and answers, facts by value, and reference rows in force."""
+    """What scoring reads: sums of ratings and answers, facts by value, and reference rows.
+
+    ``facts`` has the period, its baseline and the years of the latent window (``FACT_COLUMNS``). ``burden`` and
+    ``baseline_burden`` are the burden indicators of both. ``organisations`` are those in force on the last
+    day; ``frame`` has everybody of the period. ``patterns`` are null when the scheme asks for no flags.
+    """
 
     ratings: RatingSums
+    patterns: AnswerPatterns | None
+    channels: pl.DataFrame
     answers: pl.DataFrame
+    moments: pl.DataFrame
     facts: pl.DataFrame
-    baseline_facts: pl.DataFrame
+    burden: pl.DataFrame
+    baseline_burden: pl.DataFrame
     items: pl.DataFrame
     survey_items: pl.DataFrame
     indicators: pl.DataFrame
     organisations: pl.DataFrame
+    frame: Frame
+    adjustments: pl.DataFrame
+    duty_results: pl.DataFrame
+    findings: pl.DataFrame
+
+
+def periods_read(period_id: str, scheme: Scheme) -> tuple[str, ...]:
+    """The period, its baseline and the earlier years of the latent window, without repeats."""
+    before = scheme.unit_points.baseline.of(period_id) if scheme.unit_points else None
+    return tuple(dict.fromkeys([period_id, *([before] if before else []), *latent_window(period_id, scheme)]))
+
+
+def latent_window(period_id: str, scheme: Scheme) -> tuple[str, ...]:
+    """Periods of the latent window, oldest first; empty without the section or for a period without a year."""
+    year = _YEAR.match(period_id)
+    if scheme.latent is None or year is None:
+        return ()
+    years = len(scheme.latent.window_weights)
+    return tuple(f"{int(year.group()) - back:04d}{period_id[4:]}" for back in reversed(range(years)))
 
 
 def take_snapshot(workspace: Workspace, period: Mapping[str, Any], scheme: Scheme) -> Snapshot:
     """The loaded files a period's result depends on, as they are now."""
-    wanted = {str(period["period_id"])}
-    if scheme.unit_points is not None and (before := scheme.unit_points.baseline.of(str(period["period_id"]))):
-        wanted.add(before)
+    wanted = set(periods_read(str(period["period_id"]), scheme))
     files: dict[str, tuple[LoadedFile, ...]] = {}
-    for name in (*SCORED_DATASETS, *REFERENCE_DATASETS):
+    for name in (*PERIOD_DATASETS, *REFERENCE_DATASETS):
         found = loaded_files(workspace.engine, name)
         if DATASETS[name].partition_by:
             found = [file for file in found if set(file.periods) & wanted]
@@ -98,22 +145,138 @@ def aggregate(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> Sums:
     Args:
         workspace: lake and settings.
         snapshot: the files to read and the Delta versions to read them at.
-        scheme: names the baseline period of performance facts.
+        scheme: names the baseline period and the latent window, and which results are wanted.
     """
-    last_day = date.fromisoformat(str(snapshot.period["end_date"]))
-    items = _rows(workspace, snapshot, "instrument_item").collect()
+    first_day, end = _first_and_end(snapshot.period)
+    items = dimension_weighted(_rows(workspace, snapshot, "instrument_item").collect(), scheme.rating)
     survey_items = _newest_items(items)
+    versions = _rows(workspace, snapshot, "org_unit").collect()
+    organisations = _in_force(versions, ["org_id"], end)
+    adjustments = _rows(workspace, snapshot, "adjustment", snapshot.period_id).collect()
+    frame = build_frame(
+        _rows(workspace, snapshot, "rating_frame", snapshot.period_id).collect(),
+        versions,
+        _rows(workspace, snapshot, "rater").collect(),
+        period_start=first_day,
+        period_end=end,
+        exclusions=decided_exclusions(adjustments, period_id=snapshot.period_id),
+    )
+    ratings = _rows(workspace, snapshot, "rating_event", snapshot.period_id)
+    responses = _rows(workspace, snapshot, "survey_response", snapshot.period_id)
     before = scheme.unit_points.baseline.of(snapshot.period_id) if scheme.unit_points else None
     return Sums(
-        ratings=rating_sums(_rows(workspace, snapshot, "rating_event", snapshot.period_id), items),
-        answers=answer_sums(_rows(workspace, snapshot, "survey_response", snapshot.period_id), survey_items),
-        facts=_facts(workspace, snapshot, snapshot.period_id),
-        baseline_facts=_facts(workspace, snapshot, before),
+        ratings=rating_sums(ratings, items),
+        patterns=answer_patterns(ratings, items) if scheme.anomalies else None,
+        channels=channel_counts(ratings if "channel" in _fixed_effects(scheme) else ratings.limit(0)),
+        answers=answer_sums(responses, survey_items),
+        moments=_moments(responses, survey_items, scheme),
+        facts=_facts(workspace, snapshot, periods_read(snapshot.period_id, scheme)),
+        burden=_burden(workspace, snapshot, frame, scheme, (first_day, end)),
+        baseline_burden=_burden(workspace, snapshot, frame, scheme, _days(workspace, before)),
         items=items,
         survey_items=survey_items,
-        indicators=_in_force(_rows(workspace, snapshot, "indicator").collect(), ["indicator_id"], last_day),
-        organisations=_in_force(_rows(workspace, snapshot, "org_unit").collect(), ["org_id"], last_day),
+        indicators=_in_force(_rows(workspace, snapshot, "indicator").collect(), ["indicator_id"], end),
+        organisations=organisations,
+        frame=frame,
+        adjustments=adjustments,
+        duty_results=_duty_results(workspace, snapshot, first_day, end),
+        findings=_rows(workspace, snapshot, "finding")
+        .filter((pl.col("found_at") >= first_day) & (pl.col("found_at") < end))
+        .collect(),
     )
+
+
+def _fixed_effects(scheme: Scheme) -> tuple[str, ...]:
+    return scheme.rating.fixed_effects.value if scheme.rating.fixed_effects else ()
+
+
+def dimension_weighted(items: pl.DataFrame, rules: RatingRules) -> pl.DataFrame:
+    """Items with the scheme's weight of their dimension, shared equally among its items (method 3.1 A3).
+
+    Only instruments whose scale items all belong to a named dimension are changed.
+    """
+    if not rules.dimensions:
+        return items
+    instrument = ["instrument_id", "instrument_version"]
+    named = pl.DataFrame(
+        {"dimension": list(rules.dimensions), "_share": [int(w * RAW_SCALE) for w in rules.dimensions.values()]},
+        schema={"dimension": pl.String, "_share": pl.Int64},
+    )
+    scaled = pl.col("scale_min").is_not_null()
+    rows = items.join(named, on="dimension", how="left", maintain_order="left")
+    all_named = (scaled & pl.col("_share").is_null()).any().over(instrument).not_()
+    own = pl.col("_share") // scaled.sum().over([*instrument, "dimension"])
+    weight = points_decimal(own)
+    return rows.with_columns(
+        weight=pl.when(scaled & all_named).then(weight).otherwise(pl.col("weight").cast(pl.Decimal(18, 6)))
+    ).drop("_share")
+
+
+def _moments(responses: pl.LazyFrame, survey_items: pl.DataFrame, scheme: Scheme) -> pl.DataFrame:
+    """Sums over respondents, with their own weights or raked to the margins of the scheme (method 2.2)."""
+    rules = scheme.satisfaction
+    if rules is None:
+        return unit_answer_moments(responses.limit(0), survey_items)
+    weights = _raked(responses, rules) if rules.raking else None
+    return unit_answer_moments(responses, survey_items, statistic=rules.statistic.value, weights=weights)
+
+
+def _raked(responses: pl.LazyFrame, rules: SatisfactionRules) -> pl.DataFrame:
+    respondents = responses.select(RESPONDENT_KEY).unique().select(pl.len()).collect().item()
+    if not respondents:
+        return responses.select(*RESPONDENT_KEY, "weight").limit(0).collect()
+    margins = [
+        Margin(each.column, {name: float(share) * respondents for name, share in each.shares.items()})
+        for each in rules.raking
+    ]
+    low, high = float(rules.trim_low.value), float(rules.trim_high.value)
+    return raked_respondents(responses, RESPONDENT_KEY, margins, low=low, high=high)
+
+
+def _burden(
+    workspace: Workspace, snapshot: Snapshot, frame: Frame, scheme: Scheme, days: tuple[date, date] | None
+) -> pl.DataFrame:
+    """Burden indicators of the departments over some days; empty when the composite asks for none."""
+    rules = scheme.department_composite
+    wanted = set(rules.burden_indicators) & set(BURDEN_INDICATORS) if rules else set()
+    rows = _rows(workspace, snapshot, "burden_fact") if days and wanted else None
+    departments = frame.assessed.filter(pl.col("role") == "assessed_department")
+    if rows is None or days is None:
+        nothing = pl.LazyFrame(schema=DATASETS["burden_fact"].stored_schema)
+        return burden_indicators(nothing, departments.clear(), n_bearers=0)
+    within = rows.filter((pl.col("start_date") >= days[0]) & (pl.col("start_date") < days[1]))
+    return burden_indicators(within, departments, n_bearers=frame.units.height)
+
+
+def _days(workspace: Workspace, period_id: str | None) -> tuple[date, date] | None:
+    """First day of a period and first day after it; None when it is not known."""
+    found = [row for row in periods(workspace.engine) if row["period_id"] == period_id]
+    return _first_and_end(found[0]) if found else None
+
+
+def _first_and_end(period: Mapping[str, Any]) -> tuple[date, date]:
+    return date.fromisoformat(str(period["start_date"])), date.fromisoformat(str(period["end_date"]))
+
+
+def _duty_results(workspace: Workspace, snapshot: Snapshot, first_day: date, end: date) -> pl.DataFrame:
+    """Duty items of units as verified by outcome within the period: org_id, duty_id, fulfilled.
+
+    A verification of dataset ``duty_item`` names ``org_id`` and ``duty_id`` in its key; of several the last
+    one counts. What could not be verified is missing, not unfulfilled.
+    """
+    key = pl.col("fact_key").str.json_path_match
+    rows = (
+        _rows(workspace, snapshot, "verification_fact")
+        .filter((pl.col("dataset") == "duty_item") & (pl.col("verified_at") >= first_day))
+        .filter(pl.col("verified_at") < end)
+        .select("verification_id", "verified_at", "outcome", org_id=key("$.org_id"), duty_id=key("$.duty_id"))
+        .drop_nulls(["org_id", "duty_id"])
+        .collect()
+        .sort("verified_at", "verification_id", descending=True)
+        .unique(["org_id", "duty_id"], keep="first", maintain_order=True)
+    )
+    fulfilled = pl.when(pl.col("outcome") != "not_verifiable").then(pl.col("outcome") == "confirmed")
+    return rows.select("org_id", "duty_id", fulfilled=fulfilled).sort("org_id", "duty_id")
 
 
 def _rows(workspace: Workspace, snapshot: Snapshot, name: str, period_id: str | None = None) -> pl.LazyFrame:
@@ -138,17 +301,17 @@ def _newest_items(items: pl.DataFrame) -> pl.DataFrame:
     return items.join(newest, on=["instrument_id", "instrument_version"], how="semi")
 
 
-def _facts(workspace: Workspace, snapshot: Snapshot, period_id: str | None) -> pl.DataFrame:
-    """One value per indicator and organisation.
+def _facts(workspace: Workspace, snapshot: Snapshot, period_ids: Sequence[str]) -> pl.DataFrame:
+    """One value per indicator, organisation and period, with its denominator.
 
     Two register keepers may report one indicator; the value as of the later day counts, then the
     keeper whose id sorts first.
     """
-    rows = _rows(workspace, snapshot, "performance_fact", period_id or "-")
-    ordered = rows.sort("as_of", "source_org_id", descending=[True, False])
+    parts = [_rows(workspace, snapshot, "performance_fact", period_id) for period_id in period_ids]
+    ordered = pl.concat(parts).sort("as_of", "source_org_id", descending=[True, False])
     return (
-        ordered.unique(["indicator_id", "org_id"], keep="first", maintain_order=True)
-        .select("indicator_id", "org_id", "value")
+        ordered.unique(["indicator_id", "org_id", "period_id"], keep="first", maintain_order=True)
+        .select(FACT_COLUMNS)
         .collect()
     )
 

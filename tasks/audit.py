@@ -39,7 +39,7 @@ class Audit:
 
 
 def audit(results: Mapping[str, pl.DataFrame]) -> Audit:
-    """Run the audit gate over all result tables of a period."""
+    """Run the audit gate over all result tables of a period; an empty table has nothing to evaluate."""
     evaluated = 0
     findings: list[AuditFinding] = []
     for name, frame in results.items():
@@ -53,6 +53,8 @@ def audit(results: Mapping[str, pl.DataFrame]) -> Audit:
 def _audit_table(declared: ResultTable, frame: pl.DataFrame) -> tuple[int, list[AuditFinding]]:
     from expectations.gate import validate
 
+    if frame.is_empty():
+        return 0, []
     filled = tuple(column.name for column in declared.columns if not column.nullable)
     expectations = result_expectations(declared.schema, declared.key, filled)
     result = validate(

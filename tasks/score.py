@@ -5,31 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from scoring.departments import DepartmentResults, department_results
-from scoring.points import unit_points
-from scoring.satisfaction import satisfaction_means
 from scoring.scheme import Scheme, load_schemes, scheme_as_of
-from scoring.sums import voter_cells
 from tasks.aggregate import Sums
+from tasks.scoring.departments import department_tables
+from tasks.scoring.incentives import incentive_tables
+from tasks.scoring.units import unit_tables
 from warehouse.settings import Settings
-
-DEPARTMENT_KINDS = (
-    "county_gov_dept",
-    "county_party_dept",
-    "mass_org",
-    "vertical_agency",
-    "public_institution",
-    "prefecture_dept",
-    "province_dept",
-)
-"""Organisations that are assessed without a frame, ratings or not; a coordinating body answers through its host."""
 
 
 @dataclass(frozen=True)
@@ -56,62 +43,30 @@ def scheme_for(settings: Settings, period: Mapping[str, Any]) -> Scheme:
 
 
 def score(sums: Sums, scheme: Scheme, period_id: str) -> Scored:
-    """All result tables of a period from its sums."""
-    departments = _departments(sums, scheme, period_id)
-    results = {
-        "department_score": departments.scores,
-        "department_item": departments.items,
-        "unit_points": _points(sums, scheme, period_id),
-        "satisfaction_mean": satisfaction_means(
-            sums.answers, sums.survey_items, sums.organisations, period_id=period_id
-        ),
-    }
-    return Scored(results, {name: _model_facts(model) for name, model in departments.models.items()})
+    """All result tables of a period from its sums.
 
-
-def _departments(sums: Sums, scheme: Scheme, period_id: str) -> DepartmentResults:
-    rules = scheme.rating
-    cells = voter_cells(
-        sums.ratings.ballots,
-        sums.items,
-        rater_level=rules.rater_level.value,
-        min_observed_weight=rules.min_observed_weight.fraction,
-        unit_weight_prior=Fraction(rules.unit_weight_prior.value),
-    )
-    assessed = sums.organisations.filter(
-        pl.col("org_kind").is_in(DEPARTMENT_KINDS)
-        | pl.col("org_id").is_in(sums.ratings.item_cells["ratee_org_id"].unique().implode())
-    )
-    if sums.ratings.item_cells.is_empty():
-        assessed = assessed.clear()
-    return department_results(cells, sums.ratings.item_cells, sums.items, assessed, rules, period_id=period_id)
-
-
-def _points(sums: Sums, scheme: Scheme, period_id: str) -> pl.DataFrame:
-    rules = scheme.unit_points
-    if rules is None:
-        return unit_points(
-            sums.facts.clear(), sums.facts.clear(), _no_anchors(), sums.indicators, sums.organisations,
-            period_id=period_id, baseline_period=None,
-        )  # fmt: skip
-    return unit_points(
-        sums.facts,
-        sums.baseline_facts,
-        rules.anchor_frame(),
-        sums.indicators,
-        sums.organisations,
-        period_id=period_id,
-        baseline_period=rules.baseline.of(period_id),
+    Raises:
+        DraftSchemeError: the scheme has not been adopted: nothing is scored, let alone paid, by a draft.
+        ValueError: sums and scheme do not fit.
+    """
+    if scheme.is_draft:
+        raise DraftSchemeError(scheme.scheme_id)
+    departments = department_tables(sums, scheme, period_id)
+    units = unit_tables(sums, scheme, period_id)
+    incentives = incentive_tables(units, sums, scheme, period_id)
+    return Scored(
+        {**departments.tables, **units.tables, **incentives},
+        {name: _model_facts(model) for name, model in departments.models.items()},
     )
 
 
-def _no_anchors() -> pl.DataFrame:
-    number = pl.Decimal(18, 6)
-    return pl.DataFrame(
-        schema={
-            "indicator_id": pl.String, "peer_group": pl.String, "achievement_threshold": number, "benchmark": number
-        }
-    )  # fmt: skip
+class DraftSchemeError(ValueError):
+    """A scheme that was not adopted was about to be used for scoring."""
+
+    def __init__(self, scheme_id: str) -> None:
+        super().__init__(
+            f"{scheme_id}: 方案仍是草案，不能用于计分 / the scheme is a draft and cannot be used for scoring"
+        )
 
 
 def _model_facts(model: Any) -> dict[str, Any]:

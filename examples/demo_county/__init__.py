@@ -30,6 +30,7 @@ from examples.demo_county.facts import (
     baseline_anchors,
     draw_burden,
     draw_performance,
+    draw_verifications,
     running_number,
 )
 from examples.demo_county.faults import plant_faults
@@ -107,7 +108,7 @@ def generate(folder: Path, seed: int = SEED) -> DemoCounty:
         OSError: The folder cannot be written.
     """
     # A stream of its own for every part: a change in one leaves the draws of the others alone.
-    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)]
+    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)]
     inbox, later = folder / "inbox", folder / "later"
     county = draw_county(streams[0])
     opinions = draw_opinions(county.raters.height, streams[1])
@@ -117,8 +118,10 @@ def generate(folder: Path, seed: int = SEED) -> DemoCounty:
     duplicate = _write_surveys(inbox, county, streams[4])
     correction = _write_performance(inbox, later, performance)
     spreadsheet = _write_burden(inbox, county, opinions, streams[5])
+    _write_verifications(inbox, county, streams[6])
     anchors = baseline_anchors(performance, county.places.select("org_id", "peer_group"))
-    scheme = write_scheme(folder / "scheme.yaml", anchors)
+    members = dict(county.places["peer_group"].value_counts().iter_rows())
+    scheme = write_scheme(folder / "scheme.yaml", anchors, members)
     truth = _truth(county, opinions)
     write_csv(folder / "truth.csv", truth)
     write_csv(folder / "planted.csv", planted)
@@ -241,6 +244,13 @@ def _write_burden(inbox: Path, county: County, opinions: Opinions, generator: np
         else:
             write_csv(_file(inbox, "burden_fact", words.COUNTY_OFFICE_ID, period_id), rows)
     return form
+
+
+def _write_verifications(inbox: Path, county: County, generator: np.random.Generator) -> None:
+    """Write what the county office found when it checked duty items by their outcome."""
+    for period_id in OPEN_PERIODS:
+        rows = draw_verifications(county, period_id, generator)
+        write_csv(_file(inbox, "verification_fact", words.COUNTY_OFFICE_ID, period_id), rows)
 
 
 def _write_personal_file(inbox: Path, county: County) -> Path:

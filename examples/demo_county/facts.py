@@ -15,6 +15,9 @@ PERFORMANCE_COLUMNS = (
     "indicator_id", "org_id", "period_id", "source_org_id", "value", "unit", "numerator", "denominator", "as_of",
     "status",
 )  # fmt: skip
+UNCLEAR_SHARE = 0.04
+"""Share of the checked duty items whose outcome cannot be told."""
+
 IMPROVEMENT_PER_MONTH = (0.12, 0.25)
 """Mean and standard deviation of a place's monthly change, in standard deviations of the indicator."""
 
@@ -81,10 +84,11 @@ def _indicator_facts(
 
 
 def baseline_anchors(performance: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """Achievement threshold and benchmark of every indicator and peer group in the baseline month.
+    """Anchors of every indicator and peer group in the baseline month.
 
-    The threshold is the median, the benchmark the mean of the best tenth (42 CFR 412.160). They are
-    inputs of the scheme: computed here once, when the fictional county drew up its scheme.
+    The minimum is the worst possible value, the floor what nineteen of twenty reach, the threshold the
+    median, the benchmark the mean of the best tenth (42 CFR 412.160). They are inputs of the scheme:
+    computed here once, when the fictional county drew up its scheme.
 
     A department has the anchors of all departments, because its own group is small.
 
@@ -94,7 +98,8 @@ def baseline_anchors(performance: pl.DataFrame, places: pl.DataFrame) -> pl.Data
             no group.
 
     Returns:
-        ``indicator_id``, ``peer_group``, ``threshold``, ``benchmark``, rounded to four places.
+        ``indicator_id``, ``peer_group``, ``minimum``, ``floor``, ``threshold``, ``benchmark``, rounded to
+        four places.
     """
     higher = {
         indicator.indicator_id: indicator.direction == "higher_better"
@@ -110,8 +115,41 @@ def baseline_anchors(performance: pl.DataFrame, places: pl.DataFrame) -> pl.Data
     sign = pl.when(pl.col("higher").first()).then(1.0).otherwise(-1.0)
     return (
         ranked.group_by("indicator_id", "peer_group")
-        .agg((pl.col("value").median()).round(4).alias("threshold"), (sign * best).round(4).alias("benchmark"))
+        .agg(
+            pl.when(pl.col("higher").first()).then(0.0).otherwise(1.0).alias("minimum"),
+            (sign * pl.col("goodness").quantile(0.05, "lower")).round(4).alias("floor"),
+            pl.col("value").median().round(4).alias("threshold"),
+            (sign * best).round(4).alias("benchmark"),
+        )
         .sort("indicator_id", "peer_group")
+    )
+
+
+def draw_verifications(county: County, period_id: str, generator: np.random.Generator) -> pl.DataFrame:
+    """Dataset ``verification_fact`` of one month: duty items of every place, checked by their outcome.
+
+    Better places have more duties fulfilled; now and then an outcome cannot be verified.
+    """
+    duties = {
+        kind: [duty[0] for duty in (words.BASIC_DUTIES if is_township else words.OWN_VILLAGE_DUTIES)]
+        for kind, is_township in (("township", True), ("subdistrict", True), ("village", False), ("community", False))
+    }
+    rows = county.places.with_columns(quality=pl.Series(county.quality)).with_columns(
+        duty_id=pl.col("org_kind").replace_strict(duties, return_dtype=pl.List(pl.String))
+    )
+    rows = rows.explode("duty_id", empty_as_null=True, keep_nulls=False)
+    chance = 1.0 / (1.0 + np.exp(-1.6 - 0.6 * rows["quality"].to_numpy()))
+    draw = generator.random(rows.height)
+    unclear = generator.random(rows.height) < UNCLEAR_SHARE
+    outcome = np.where(unclear, "not_verifiable", np.where(draw < chance, "confirmed", "differs"))
+    return rows.select(
+        verification_id=pl.format("DUTY-{}-{}-{}", pl.lit(period_id), "org_id", "duty_id"),
+        draw_id=pl.lit(f"DUTY-{period_id}"),
+        dataset=pl.lit("duty_item"),
+        fact_key=pl.concat_str(pl.lit('{"org_id":"'), "org_id", pl.lit('","duty_id":"'), "duty_id", pl.lit('"}')),
+        outcome=pl.Series(outcome),
+        verifier_org_id=pl.lit(words.COUNTY_OFFICE_ID),
+        verified_at=pl.lit(last_day(period_id)),
     )
 
 

@@ -247,7 +247,7 @@ def instrument_items() -> pl.DataFrame:
 
 
 def indicators() -> pl.DataFrame:
-    """Dataset ``indicator``: eight of places and two of departments."""
+    """Dataset ``indicator``: ten of places and two of departments."""
     return pl.DataFrame(
         [
             {
@@ -265,7 +265,7 @@ def indicators() -> pl.DataFrame:
                 "nature": indicator.nature,
                 "achievement_kind": indicator.achievement_kind,
                 "source_register": f"{indicator.name}登记",
-                "min_cases": "5" if indicator.cases else None,
+                "min_cases": "5" if indicator.cases else "0",
             }
             for indicator in (*words.UNIT_INDICATORS, *words.DEPARTMENT_INDICATORS)
         ],

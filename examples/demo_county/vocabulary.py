@@ -143,6 +143,10 @@ UNIT_INDICATORS = (
               "latent", "农业", "T-C02", 0.80, 0.08, 50),
     Indicator("JOBS", "每千人新增就业人数", "JC-RSJ", "人/千人", "higher_better", "quantity", "output", "visible",
               "就业", "T-C03", 4.2, 1.3, None),
+    Indicator("JOBKEEP", "新增就业半年稳定率", "JC-RSJ", RATIO_UNIT, "higher_better", "quality", "outcome", "visible",
+              "就业", "T-C03", 0.78, 0.07, 25),
+    Indicator("SKILLS", "每千人新增技能人才数", "JC-RSJ", "人/千人", "higher_better", "quantity", "outcome", "latent",
+              "就业", "T-C03", 6.5, 1.8, None),
 )  # fmt: skip
 DEPARTMENT_INDICATORS = (
     Indicator("REQ-TIME", "基层请求按时办结率", MONITOR_ID, RATIO_UNIT, "higher_better", "quality", "outcome",
@@ -221,3 +225,6 @@ VILLAGE_DUTIES = (
     ("V-N01", "no_certificate", "民生", "亲属关系证明", "JC-GAJ", "不应由基层群众性自治组织出具证明事项清单"),
     ("V-N02", "no_certificate", "民生", "居民就业状况证明", "JC-RSJ", "不应由基层群众性自治组织出具证明事项清单"),
 )
+
+OWN_VILLAGE_DUTIES = tuple(duty for duty in VILLAGE_DUTIES if duty[1] in ("village_statutory", "village_assist"))
+"""The duties a village answers for; what is forbidden to it cannot be fulfilled."""

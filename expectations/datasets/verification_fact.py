@@ -19,6 +19,7 @@ VERIFIED_DATASET = (
     Code("task_admission", "任务准入", "task admissions", ("准入事项",)),
     Code("form_field", "一表通字段", "form fields", ("报表字段",)),
     Code("finding", "核查通报", "findings", ("通报",)),
+    Code("duty_item", "履职事项清单", "duty items", ("履职事项", "清单事项")),
 )
 
 VERIFICATION_FACT = Dataset(
@@ -69,8 +70,10 @@ VERIFICATION_FACT = Dataset(
             ColumnType.JSON,
             "数据业务键",
             "key of the fact",
-            '被核验数据的业务键，JSON 对象，如 {"indicator_id":"WATER","org_id":"V001"}。',
-            'Natural key of the sampled fact, a JSON object such as {"indicator_id":"WATER","org_id":"V001"}.',
+            '被核验数据的业务键，JSON 对象，如 {"indicator_id":"WATER","org_id":"V001"}；'
+            '清单事项写明履职单位和事项，如 {"org_id":"V001","duty_id":"D1"}。',
+            'Natural key of the sampled fact, a JSON object such as {"indicator_id":"WATER","org_id":"V001"}; of a '
+            'duty item the unit and the duty, such as {"org_id":"V001","duty_id":"D1"}.',
             required=True,
             max_length=2_000,
             aliases=("业务键", "记录键"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scoring.tables.columns import DIMENSION, INSTRUMENT, ITEM, ORG_NAME, PEER_GROUP, PERIOD, RATEE, REASON_CODES
-from scoring.tables.declaration import ResultTable, count, number
+from scoring.tables.declaration import ResultTable, count, number, text
 
 DEPARTMENT_SCORE = ResultTable(
     name="department_score",
@@ -20,6 +20,14 @@ DEPARTMENT_SCORE = ResultTable(
             "raw mean",
             "有效评分票的加权平均，0 至 100，未校正宽严。",
             "Weighted mean of the valid ballots, 0 to 100, severity not removed.",
+            decimals=1,
+        ),
+        number(
+            "score_adjusted",
+            "宽严校正分",
+            "severity-adjusted mean",
+            "去除评分人宽严后的部门均分，未收缩，0 至 100。",
+            "Mean with rater severity removed, not shrunken, 0 to 100.",
             decimals=1,
         ),
         number(
@@ -96,6 +104,48 @@ DEPARTMENT_SCORE = ResultTable(
             "rank",
             "可比组内名次，同分同名次。",
             "Rank inside the peer group; equal scores share it.",
+            nullable=True,
+        ),
+        count(
+            "rank_low",
+            "名次区间上端",
+            "best rank",
+            "考虑误差后可能的最好名次。",
+            "Best rank that the error of the scores leaves open.",
+            nullable=True,
+        ),
+        count(
+            "rank_high",
+            "名次区间下端",
+            "worst rank",
+            "考虑误差后可能的最差名次。",
+            "Worst rank that the error of the scores leaves open.",
+            nullable=True,
+        ),
+        number(
+            "p_top",
+            "居前概率",
+            "probability of a top place",
+            "真实名次居可比组前列（默认前 20%）的概率。",
+            "Probability that the true rank is in the top share of the peer group, a fifth by default.",
+            decimals=2,
+        ),
+        number(
+            "p_bottom",
+            "居后概率",
+            "probability of a bottom place",
+            "真实名次居可比组末位（默认后 20%）的概率。",
+            "Probability that the true rank is in the bottom share of the peer group, a fifth by default.",
+            decimals=2,
+        ),
+        text(
+            "consequence",
+            "结果运用",
+            "consequence",
+            "TOP 居前，BOTTOM 居后，NO_SIGNIFICANT_DIFFERENCE 无显著差别；"
+            "信度与概率达到规定才认定居前或居后，未排名为空。",
+            "TOP, BOTTOM or NO_SIGNIFICANT_DIFFERENCE; the first two need enough reliability and probability; "
+            "empty without a rank.",
             nullable=True,
         ),
         REASON_CODES,

@@ -32,7 +32,12 @@ class What(StrEnum):
     DEPARTMENTS = "departments"
     ITEMS = "items"
     UNITS = "units"
+    INDICATORS = "indicators"
     SATISFACTION = "satisfaction"
+    AWARDS = "awards"
+    TURNOUT = "turnout"
+    ADJUSTMENTS = "adjustments"
+    ANOMALIES = "anomalies"
 
 
 Period = Annotated[str, typer.Option("--period", "-p", help="option.period", metavar="PERIOD")]
@@ -41,9 +46,7 @@ Form = Annotated[
     Format | None, typer.Option("--format", "-f", help="option.format", metavar="table|json|csv|xlsx|parquet")
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="option.output", metavar="FILE")]
-Which = Annotated[
-    What, typer.Option("--what", "-w", help="option.what", metavar="departments|items|units|satisfaction")
-]
+Which = Annotated[What, typer.Option("--what", "-w", help="option.what", metavar="|".join(What))]
 Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="option.subject")]
 
 
@@ -142,8 +145,8 @@ def show_ranking(session: Session, found: Ranking) -> None:
     from serving.ranking_files import tables
 
     session.show(*tables(found, session.words))
-    if found.what == "departments":
-        session.remark("ranking.reading")
+    if session.words.has(f"ranking.reading_{found.what}"):
+        session.remark(f"ranking.reading_{found.what}")
     _say_source(session, found)
 
 

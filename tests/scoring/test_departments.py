@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from scoring.departments import POOLED, _ranked, department_results
+from scoring.departments import DEFAULT_RANK_RULES, POOLED, DepartmentResults, RankRules, department_results
 from scoring.scheme import SHIPPED_SCHEMES, RatingRules, load_schemes
 from scoring.sums import rating_sums, voter_cells
 from scoring.tables import DEPARTMENT_ITEM, DEPARTMENT_SCORE
@@ -72,6 +75,7 @@ def score(
     cells: list[Cell],
     groups: dict[str, str | None],
     contact: dict[str, tuple[int, int]] | None = None,
+    ranking: RankRules = DEFAULT_RANK_RULES,
     **changes: Any,
 ) -> dict[str, dict[str, Any]]:
     results = department_results(
@@ -81,6 +85,7 @@ def score(
         organisations(groups),
         rules(**changes),
         period_id="2026M10",
+        ranking=ranking,
     )
     assert dict(results.scores.schema) == DEPARTMENT_SCORE.schema
     assert dict(results.items.schema) == DEPARTMENT_ITEM.schema
@@ -98,6 +103,7 @@ def complete(departments: dict[str, float], voters: int = 6, seed: int = 1) -> l
     ]
 
 
+RANK_COLUMNS = ("rank", "rank_low", "rank_high", "p_top", "p_bottom", "consequence")
 THREE = {"CG-A": 80.0, "CG-B": 60.0, "CG-C": 40.0}
 GOVERNMENT = dict.fromkeys(THREE, "政府")
 
@@ -114,6 +120,7 @@ def test_a_plain_case() -> None:
     assert first["effect"] == pytest.approx(first["score_shrunken"] - overall, abs=2e-6)
     assert first["ci_high"] - first["score_shrunken"] == pytest.approx(1.959964 * first["se"], abs=3e-6)
     assert first["score_shrunken"] - first["ci_low"] == pytest.approx(1.959964 * first["se"], abs=3e-6)
+    assert first["score_adjusted"] == pytest.approx(raw, abs=1e-6), "everybody rated everybody: severity cancels"
     assert 0.9 < first["reliability"] < 1
     assert (first["n_raters"], first["n_units"], first["n_ballots"]) == (6, 6, 6)
     assert first["max_unit_share"] == pytest.approx(1 / 6, abs=1e-6)
@@ -125,7 +132,17 @@ def test_a_department_without_ratings_has_no_score() -> None:
     rows = score(complete(THREE), GOVERNMENT | {"CG-D": "政府"})
     silent = rows["CG-D"]
     assert silent["reason_codes"] == "NO_RATINGS"
-    for name in ("score_raw_mean", "score_shrunken", "effect", "se", "ci_low", "reliability", "rank", "component"):
+    for name in (
+        "score_raw_mean",
+        "score_adjusted",
+        "score_shrunken",
+        "effect",
+        "se",
+        "ci_low",
+        "reliability",
+        "component",
+        *RANK_COLUMNS,
+    ):
         assert silent[name] is None, name
     assert (silent["n_raters"], silent["n_units"], silent["n_ballots"]) == (0, 0, 0)
     assert [rows[name]["rank"] for name in THREE] == [1, 2, 3]
@@ -167,7 +184,8 @@ def test_departments_that_cannot_be_told_apart_are_not_ranked() -> None:
     rows = score(cells, {"CG-A": "政府", "CG-B": "政府"})
     for row in rows.values():
         assert row["reason_codes"] == "NOT_DISTINGUISHABLE"
-        assert (row["rank"], row["reliability"]) == (None, None)
+        assert row["reliability"] is None
+        assert [row[name] for name in RANK_COLUMNS] == [None] * 6
         assert row["score_shrunken"] == pytest.approx(72.5)
         assert row["se"] > 0
 
@@ -178,15 +196,6 @@ def test_equal_scores_share_the_better_rank() -> None:
     rows = score(twins, GOVERNMENT)
     assert rows["CG-A"]["score_shrunken"] == rows["CG-B"]["score_shrunken"]
     assert [rows[name]["rank"] for name in THREE] == [1, 1, 3]
-
-
-def test_scores_equal_to_a_billionth_are_equal() -> None:
-    close = [70.0, 69.9999999999999, 70.0 - 2e-9, 70.0 + 4e-10]
-    frame = pl.DataFrame({"score_shrunken": close, "peer_group": "政府", "component": 1}).with_columns(
-        pl.lit(value=False).alias(code)
-        for code in ("LOW_CONTACT", "ZERO_VARIANCE", "NOT_DISTINGUISHABLE", "PERFECT_FIT")
-    )
-    assert _ranked(frame)["rank"].to_list() == [1, 1, 4, 1]
 
 
 def test_ranks_stay_inside_the_peer_group() -> None:
@@ -207,6 +216,162 @@ def test_unconnected_parts_of_a_group_are_ranked_apart_and_flagged() -> None:
     assert [rows[f"CG-{name}"]["component"] for name in "ABCD"] == [1, 1, 2, 2]
     assert [rows[f"CG-{name}"]["rank"] for name in "ABCD"] == [1, 2, 1, 2]
     assert {row["reason_codes"] for row in rows.values()} == {"DISCONNECTED"}
+
+
+TEN = {f"CG-{n}": 90.0 - 8 * n for n in range(10)}
+OFFICES: dict[str, str | None] = dict.fromkeys(TEN, "政府")
+
+
+def test_clear_differences_have_consequences() -> None:
+    """Ten departments eight points apart: two places at either end, and no doubt about who holds them."""
+    rows = score(complete(TEN, voters=20), OFFICES)
+    assert [rows[name]["rank"] for name in TEN] == list(range(1, 11))
+    assert all(row["rank_low"] == row["rank"] == row["rank_high"] for row in rows.values())
+    assert [rows[name]["p_top"] for name in TEN] == [1, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert [rows[name]["p_bottom"] for name in TEN] == [0, 0, 0, 0, 0, 0, 0, 0, 1, 1]
+    assert [rows[name]["consequence"] for name in TEN] == [
+        *["TOP"] * 2, *["NO_SIGNIFICANT_DIFFERENCE"] * 6, *["BOTTOM"] * 2,
+    ]  # fmt: skip
+
+
+def test_a_last_place_that_is_not_certain_has_no_consequence() -> None:
+    """Two departments share the last place but one: each is among the last two half of the time."""
+    levels = TEN | {"CG-8": 30.0, "CG-7": 30.0}
+    close = complete(levels | {"CG-9": 10.0}, voters=20)
+    rows = score(close, OFFICES)
+    assert rows["CG-9"]["consequence"] == "BOTTOM"
+    for name in ("CG-7", "CG-8"):
+        assert 0.0 < rows[name]["p_bottom"] < 1.0
+        assert (rows[name]["rank_low"], rows[name]["rank_high"]) == (8, 9)
+    assert rows["CG-7"]["p_bottom"] + rows["CG-8"]["p_bottom"] == pytest.approx(1, abs=1e-6)
+    least = min(rows[name]["p_bottom"] for name in ("CG-7", "CG-8"))
+    strict = score(close, OFFICES, ranking=RankRules(min_probability=Fraction(999, 1000)))
+    lax = score(close, OFFICES, ranking=RankRules(min_probability=Fraction(least).limit_denominator(10_000)))
+    assert {strict[name]["consequence"] for name in ("CG-7", "CG-8")} == {"NO_SIGNIFICANT_DIFFERENCE"}
+    assert {lax[name]["consequence"] for name in ("CG-7", "CG-8")} == {"BOTTOM"}
+
+
+def test_no_bottom_without_reliability() -> None:
+    """The place is certain, yet nothing follows from it while the reliability is below the limit."""
+    cells = complete(TEN, voters=20)
+    reliability = score(cells, OFFICES)["CG-9"]["reliability"]
+    below, above = Fraction(reliability) - Fraction(1, 10**5), Fraction(reliability) + Fraction(1, 10**5)
+    assert (
+        score(cells, OFFICES, ranking=RankRules(min_reliability_consequence=below))["CG-9"]["consequence"] == "BOTTOM"
+    )
+    doubtful = score(cells, OFFICES, ranking=RankRules(min_reliability_consequence=above))["CG-9"]
+    assert (doubtful["p_bottom"], doubtful["rank"]) == (1.0, 10)
+    assert doubtful["consequence"] == "NO_SIGNIFICANT_DIFFERENCE"
+
+
+def test_insufficient_reliability_is_not_ranked() -> None:
+    """Two thin departments beside eight that forty units rated; below .50 there is no rank, the others close up."""
+    rng = np.random.default_rng(3)
+    cells = [
+        (f"U{voter}", name, 60.0 + 2 * (index % 4) + float(np.round(rng.normal(0, 9), 2)))
+        for voter in range(40)
+        for index, name in enumerate(TEN)
+        if index > 1 or voter == index
+    ]
+    rows = score(cells, OFFICES)
+    thin, rest = [rows[name] for name in ("CG-0", "CG-1")], [rows[f"CG-{n}"] for n in range(2, 10)]
+    for row in thin:
+        assert row["reliability"] < 0.5
+        assert row["reason_codes"] == "INSUFFICIENT_RELIABILITY"
+        assert row["score_shrunken"] is not None
+        assert [row[name] for name in RANK_COLUMNS] == [None] * 6
+    assert all(row["reliability"] >= 0.5 for row in rest)
+    assert sorted(row["rank"] for row in rest) == list(range(1, 9))
+    assert max(row["rank_high"] for row in rest) == 8
+    shown = score(cells, OFFICES, ranking=RankRules(min_reliability_shown=Fraction(0)))
+    assert sorted(row["rank"] for row in shown.values()) == list(range(1, 11))
+
+
+def test_a_fit_without_errors_is_not_ranked() -> None:
+    rows = score(complete(THREE, voters=20), GOVERNMENT, ranking=RankRules(max_exact_departments=2))
+    for row in rows.values():
+        assert row["reason_codes"] == "NO_ERROR_ESTIMATE"
+        assert [row[name] for name in RANK_COLUMNS] == [None] * 6
+        assert (row["se"], row["ci_low"], row["reliability"], row["conditional_sd"]) == (None,) * 4
+        assert row["score_shrunken"] is not None
+        assert row["score_adjusted"] is not None
+
+
+def test_severity_is_removed_from_the_adjusted_mean() -> None:
+    """One harsh unit rates CG-A only, a lenient one CG-C only; their other ratings say how harsh they are."""
+    cells = [(v, d, x) for v, d, x in complete({"CG-A": 60.0, "CG-B": 60.0, "CG-C": 60.0, "CG-D": 60.0}, voters=30)]
+    extra = [(f"H{n}", d, 30.0) for n in range(10) for d in ("CG-A", "CG-D")]
+    extra += [(f"L{n}", d, 90.0) for n in range(10) for d in ("CG-C", "CG-D")]
+    rows = score(cells + extra, GOVERNMENT | {"CG-D": "政府"})
+    raw = {name: rows[name]["score_raw_mean"] for name in ("CG-A", "CG-C")}
+    adjusted = {name: rows[name]["score_adjusted"] for name in ("CG-A", "CG-C")}
+    assert raw["CG-C"] - raw["CG-A"] > 13
+    assert abs(adjusted["CG-C"] - adjusted["CG-A"]) < 2
+
+
+def test_a_rater_class_has_a_mean_of_its_own() -> None:
+    """Townships rate 20 points lower and rate CG-B only: without the class, CG-B would pay for it."""
+    rng = np.random.default_rng(6)
+    rows = [
+        (f"{kind}{voter}", name, 70.0 - 20 * (kind == "T") + float(np.round(rng.normal(0, 3), 2)))
+        for kind, voters in (("V", 30), ("T", 30))
+        for voter in range(voters)
+        for name in THREE
+        if kind == "V" or name == "CG-B" or voter < 2
+    ]
+    cells = cell_frame(rows).with_columns(rater_class=pl.col("voter_id").str.head(1))
+
+    def spread(*fixed_effects: str) -> tuple[float, DepartmentResults]:
+        results = department_results(
+            cells, contact_frame({}), ITEMS, organisations(GOVERNMENT), rules(), period_id="2026M10",
+            fixed_effects=fixed_effects,
+        )  # fmt: skip
+        scores = results.scores["score_shrunken"]
+        return float(scores.max() - scores.min()), results  # type: ignore[operator, arg-type]
+
+    with_class, results = spread("rater_class")
+    assert with_class < 2
+    assert results.models[POOLED].fixed_effects == ("intercept", "rater_class=V")
+    assert results.models[POOLED].beta[1] == pytest.approx(20, abs=2)
+    cells = cells.with_columns(rater_class=pl.lit("V"))
+    assert spread("rater_class")[1].models[POOLED].fixed_effects == ("intercept",), "one class is no effect"
+
+
+def test_a_group_draws_the_same_ranks_whoever_else_is_rated() -> None:
+    """Invariant 13 for the rank intervals: every group starts from the same seed."""
+    rng = np.random.default_rng(2)
+    levels = {f"CG-{n}": 60.0 + float(rng.normal(0, 3)) for n in range(12)}
+    groups: dict[str, str | None] = {name: "政府" if n < 6 else "政法" for n, name in enumerate(levels)}
+    cells = complete(levels, voters=8)
+    both = score(cells, groups, min_departments_per_fit=4)
+    alone = score([cell for cell in cells if groups[cell[1]] == "政法"], groups, min_departments_per_fit=4)
+    for name, group in groups.items():
+        if group == "政法":
+            assert both[name] == alone[name]
+            assert both[name]["rank_low"] is not None
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), order=st.integers(0, 1_000))
+def test_invariant_1_rows_and_names_change_no_department_row(seed: int, order: int) -> None:
+    rng = np.random.default_rng(seed)
+    levels = {f"CG-{n}": 60.0 + float(rng.normal(0, 6)) for n in range(6)}
+    groups: dict[str, str | None] = {name: "政府" if n < 4 else "政法" for n, name in enumerate(levels)}
+    cells = [cell for cell in complete(levels, voters=6, seed=seed) if rng.random() < 0.8]
+    few = RankRules(draws=50)
+    first = score(cells, groups, ranking=few)
+    moved = np.random.default_rng(order)
+    names = dict(zip(levels, moved.permutation([f"X-{n}" for n in range(6)]).tolist(), strict=True))
+    shuffled = [(voter[::-1], names[department], value) for voter, department, value in cells]
+    moved.shuffle(shuffled)
+    second = score(shuffled, {names[name]: group for name, group in groups.items()}, ranking=few)
+    for name, row in first.items():
+        other = second[names[name]]
+        for column, value in row.items():
+            if isinstance(value, float):
+                assert other[column] == pytest.approx(value, abs=2e-6), (name, column)
+            elif column not in {"ratee_org_id", "org_name", "component"}:
+                assert other[column] == value, (name, column)
 
 
 def fits(groups: dict[str, str | None], **changes: Any) -> set[str]:
@@ -281,7 +446,10 @@ def test_the_published_fit_of_1128_departments_is_reproduced(level: Any, realcas
     )
     sums = rating_sums(ratings, items)
     cells = voter_cells(sums.ballots, items, rater_level=level)
-    scores = department_results(cells, sums.item_cells, items, assessed, rules(), period_id="2026M10").scores
+    few = RankRules(draws=50)
+    scores = department_results(
+        cells, sums.item_cells, items, assessed, rules(), period_id="2026M10", ranking=few
+    ).scores
     expected = pl.read_csv(case / "expected" / "department_scores.csv").sort("org_id")
     assert scores["ratee_org_id"].to_list() == expected["org_id"].to_list()
     assert scores.height == 1_128

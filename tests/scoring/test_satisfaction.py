@@ -111,3 +111,17 @@ def test_published_survey_counts_sums_and_means_are_reproduced(realcases: Path) 
     assert result.height == expected.height == 96
     got = result.select("org_id", "item_id", "n_answered", pl.col("sum_score").cast(pl.Int64), mean_1_to_5="mean_score")
     assert got.equals(expected)
+
+
+def test_sums_keep_half_points() -> None:
+    scores = [Decimal("1.5"), Decimal(3)]
+    responses = pl.LazyFrame(
+        {
+            "instrument_id": "SAT", "item_id": "ROADS", "respondent_org_id": "V1",
+            "target_org_id": pl.Series([None, None], dtype=pl.String), "status": "answered",
+            "score_raw": pl.Series(scores, dtype=DECIMAL), "weight": pl.Series([None, None], dtype=DECIMAL),
+        }
+    )  # fmt: skip
+    organisations = pl.DataFrame({"org_id": ["V1"], "org_name": ["青石村"], "peer_group": ["village"]})
+    found = satisfaction_means(answer_sums(responses, ITEMS), ITEMS, organisations, period_id="2026Q1")
+    assert found["sum_score"].to_list() == [Decimal("4.5")]

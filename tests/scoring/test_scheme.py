@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
+import json
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from scoring.scheme import SHIPPED_SCHEMES, SchemeError, load_schemes, scheme_as_of, scheme_hash
+from scoring.scheme import (
+    SHIPPED_SCHEMES,
+    Scheme,
+    SchemeError,
+    load_schemes,
+    read_folder,
+    scheme_as_of,
+    scheme_hash,
+)
 
 DEFAULT = (SHIPPED_SCHEMES / "default-2026.yaml").read_text(encoding="utf-8")
+_LOADED = yaml.safe_load(DEFAULT)
 
 
 def content() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(DEFAULT)
+    loaded: dict[str, Any] = copy.deepcopy(_LOADED)
     return loaded
 
 
@@ -55,10 +67,13 @@ def test_every_number_of_the_shipped_scheme_names_unit_and_source() -> None:
         if isinstance(node, dict):
             if "value" in node:
                 assert node.get("reference"), path
-                assert isinstance(node["value"], str) or node.get("unit"), path
+                assert isinstance(node["value"], (str, bool, list)) or node.get("unit"), path
                 return
             for key, child in node.items():
                 walk(child, f"{path}.{key}")
+        elif isinstance(node, list):
+            for number, child in enumerate(node):
+                walk(child, f"{path}.{number}")
         else:
             assert not isinstance(node, (int, float)) or isinstance(node, bool), f"{path} is a bare number"
 
@@ -136,8 +151,8 @@ def test_an_empty_folder_and_broken_yaml_are_told(tmp_path: Path) -> None:
 
 def test_anchors_beside_the_file_equal_anchors_in_it(tmp_path: Path) -> None:
     inline, beside = content(), content()
-    rows = [("ROADS", "山区", "60.5", "90"), ("ROADS", None, "65", "95.25")]
-    names = ("indicator_id", "peer_group", "achievement_threshold", "benchmark")
+    rows = [("ROADS", "山区", "0", "40", "60.5", "90"), ("ROADS", None, "0", "45", "65", "95.25")]
+    names = ("indicator_id", "peer_group", "minimum", "floor", "achievement_threshold", "benchmark")
     inline["unit_points"]["anchors"] = [dict(zip(names, row, strict=True)) for row in reversed(rows)]
     del beside["unit_points"]["anchors"]
     beside["unit_points"]["anchors_file"] = "anchors.csv"
@@ -151,27 +166,29 @@ def test_anchors_beside_the_file_equal_anchors_in_it(tmp_path: Path) -> None:
     assert scheme_hash(first) == scheme_hash(second)
     assert second.unit_points is not None
     assert second.unit_points.anchor_frame().sort("peer_group").rows() == [
-        ("ROADS", None, Decimal(65), Decimal("95.25")),
-        ("ROADS", "山区", Decimal("60.5"), Decimal(90)),
+        ("ROADS", None, 0, 45, 65, Decimal("95.25")),
+        ("ROADS", "山区", 0, 40, Decimal("60.5"), 90),
     ]
 
 
 def test_bad_anchors_are_told(tmp_path: Path) -> None:
-    twice, missing, outside, both, fine_grained = (content() for _ in range(5))
-    anchor = {"indicator_id": "ROADS", "achievement_threshold": 60, "benchmark": 90}
+    twice, missing, outside, both, fine_grained, short = (content() for _ in range(6))
+    anchor = {"indicator_id": "ROADS", "minimum": 0, "floor": 50, "achievement_threshold": 60, "benchmark": 90}
     twice["unit_points"]["anchors"] = [anchor, anchor]
+    short["unit_points"]["anchors"] = [{"indicator_id": "ROADS", "achievement_threshold": 60, "benchmark": 90}]
     fine_grained["unit_points"]["anchors"] = [anchor | {"benchmark": "0.1234567"}]
     for scheme, name in ((missing, "absent.csv"), (outside, "../anchors.csv"), (both, "anchors.csv")):
         scheme["unit_points"]["anchors_file"] = name
     for scheme in (missing, outside):
         del scheme["unit_points"]["anchors"]
-    found = " ".join(en for _, _, en in problems(folder(tmp_path, twice, missing, outside, both, fine_grained)))
+    found = " ".join(en for _, _, en in problems(folder(tmp_path, twice, missing, outside, both, fine_grained, short)))
     for words in (
         "given twice",
         "cannot read absent.csv",
         "must lie beside",
         "either anchors or",
         "at most 12 whole digits",
+        "need minimum and floor: ROADS",
     ):
         assert words in found
 
@@ -207,3 +224,189 @@ def test_a_date_that_does_not_exist_names_its_file(tmp_path: Path) -> None:
     (problem,) = caught.value.problems
     assert problem.file == "mine.yaml"
     assert "month must be in 1..12" in problem.en
+
+
+def test_the_shipped_default_states_the_numbers_of_the_method() -> None:
+    """Method 2.5 to 3.7; each section is there and its number is the printed one."""
+    (scheme,) = load_schemes(SHIPPED_SCHEMES)
+    shown = yaml.safe_load(DEFAULT)
+
+    def value(place: str) -> Any:
+        node = shown
+        for step in place.split("."):
+            node = node[step]
+        return node["value"]
+
+    printed = {
+        "ranks.draws": 10000, "ranks.level": 0.95, "ranks.top_share": 0.2, "ranks.bottom_share": 0.2,
+        "consequence.min_reliability": 0.7, "consequence.min_probability": 0.8,
+        "consequence.min_reliability_shown": 0.5, "department_composite.reverse_rating": 0.5,
+        "department_composite.burden": 0.25, "department_composite.response": 0.25,
+        "department_composite.min_observed_weight": 0.6, "satisfaction.suppress_below": 10,
+        "satisfaction.flag_below": 30, "satisfaction.trim_low": 0.3, "satisfaction.trim_high": 5,
+        "unit_points.max_yearly_movement": 5, "tracks.quality_share": 0.6, "tracks.missing_track_cap": 80,
+        "tracks.cell_floor": 1, "tracks.latent_share": 0.35, "unit_score.satisfaction": 0.35,
+        "unit_score.results": 0.5, "unit_score.duty_list": 0.15, "unit_score.process": 0,
+        "unit_score.min_observed_weight": 0.6, "unit_score.min_parts": 2, "peer_groups.min_members": 10,
+        "incentive.score_cap": 105, "incentive.max_adder": 5, "tiers.cut_off_a": 85, "tiers.cut_off_b": 75,
+        "tiers.cut_off_c": 60, "tiers.quota": 0.2, "tiers.min_probability": 0.5, "tiers.without_satisfaction_cap": "B",
+        "tiers.pooled_periods": 3, "bonus.reserve_share": 0.02, "bonus.cap_multiple": 3, "bonus.exchange": "linear",
+        "red_lines.tier_cap": "C", "exemptions.neutral": 75, "exemptions.reduced": 60, "exemptions.review_share": 0.2,
+        "appeals.window_days": 30,
+    }  # fmt: skip
+    assert {place: value(place) for place in printed} == printed
+    assert scheme.rating.answers == {"满意": 100, "基本满意": 70, "不满意": 30, "不了解": None}
+    assert scheme.rating.dimensions == {
+        "解决实际问题": Fraction(2, 5),
+        "权责与资源匹配": Fraction(1, 5),
+        "指导服务": Fraction(1, 5),
+        "少折腾": Fraction(1, 5),
+    }
+    assert scheme.latent is not None
+    assert scheme.latent.shares == (Fraction(1, 6), Fraction(2, 6), Fraction(3, 6))
+    assert scheme.tracks is not None
+    assert scheme.tracks.missing_track_cap.micropoints == 80_000_000
+    assert all(getattr(scheme, name) is not None for name in type(scheme).model_fields)
+
+
+DRAFT = {"status": "draft", "adopted_on": None, "document": None}
+
+
+def test_a_draft_scheme_never_reaches_a_payment(tmp_path: Path) -> None:
+    schemes = load_schemes(folder(tmp_path, content() | DRAFT))
+    assert [scheme.is_draft for scheme in schemes] == [True]
+    with pytest.raises(SchemeError, match=r"only drafts are there for 2026-05-05: default-2026.*2026-05-05 只有草案"):
+        scheme_as_of(schemes, dt.date(2026, 5, 5))
+
+
+def test_a_draft_may_lie_beside_the_scheme_in_force(tmp_path: Path) -> None:
+    draft = content() | DRAFT | {"scheme_id": "own-2026"}
+    draft["bonus"]["total"]["value"] = 100
+    schemes = load_schemes(folder(tmp_path, draft, content()))
+    assert [scheme.scheme_id for scheme in schemes] == ["default-2026", "own-2026"]
+    assert scheme_as_of(schemes, dt.date(2026, 5, 5)).scheme_id == "default-2026"
+
+
+@pytest.mark.parametrize("section", ["incentive", "tiers", "bonus"])
+def test_a_scheme_with_consequences_says_whether_it_is_adopted(tmp_path: Path, section: str) -> None:
+    scheme = content()
+    for name in ("status", "incentive", "tiers", "bonus"):
+        if name != section:
+            del scheme[name]
+    assert "says its status" in problems(folder(tmp_path, scheme))[0][2]
+
+
+@pytest.mark.parametrize("missing", ["adopted_on", "document"])
+def test_adopted_means_on_a_day_by_a_document(tmp_path: Path, missing: str) -> None:
+    scheme = content()
+    del scheme[missing]
+    assert "names adopted_on and its document" in problems(folder(tmp_path, scheme))[0][2]
+
+
+FIRST_VERSION = ("scheme_id", "title", "valid_from", "valid_to", "sign_off", "minimum_cell")
+FIRST_RATING = (
+    "rater_level", "fit_by", "min_departments_per_fit", "min_observed_weight", "unit_weight_prior", "max_dk_share",
+)  # fmt: skip
+
+
+def test_a_scheme_of_the_first_version_is_read_and_keeps_its_hash(tmp_path: Path) -> None:
+    scheme = {name: value for name, value in content().items() if name in FIRST_VERSION}
+    scheme["rating"] = {name: content()["rating"][name] for name in FIRST_RATING}
+    reference = "42 CFR 412.160 to 412.165, Hospital Value-Based Purchasing, achievement and improvement points"
+    baseline = content()["unit_points"]["baseline"]
+    scheme["unit_points"] = {"scale": "cms", "reference": reference, "baseline": baseline, "anchors": []}
+    (read,) = load_schemes(folder(tmp_path, scheme))
+    assert not read.is_draft
+    # Written down from version 0.1.0, whose releases state it.
+    assert scheme_hash(read) == "8a0062201320a82c435ba385ca723c3b9f3488cdee2285b13275b6fa342938a4"
+
+
+def test_a_manifest_gives_back_the_same_scheme() -> None:
+    (scheme,) = load_schemes(SHIPPED_SCHEMES)
+    again = Scheme.model_validate(json.loads(json.dumps(scheme.model_dump(mode="json"))))
+    assert again == scheme
+    assert scheme_hash(again) == scheme_hash(scheme)
+
+
+def places(node: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Where the shipped scheme states a number."""
+    if isinstance(node, dict):
+        if isinstance(node.get("value"), (int, float)) and not isinstance(node["value"], bool):
+            return [path]
+        return [place for key, child in node.items() for place in places(child, (*path, key))]
+    if isinstance(node, list):
+        return [place for number, child in enumerate(node) for place in places(child, (*path, number))]
+    return []
+
+
+def test_the_hash_covers_every_number() -> None:
+    before = scheme_hash(Scheme.model_validate(content()))
+    seen = {before}
+    everywhere = places(content())
+    assert len(everywhere) > 70
+    for place in everywhere:
+        scheme = content()
+        node: Any = scheme
+        for step in place:
+            node = node[step]
+        node["reference"] += "."
+        seen.add(scheme_hash(Scheme.model_validate(scheme)))
+    assert len(seen) == len(everywhere) + 1
+
+
+def test_the_order_of_entries_means_nothing() -> None:
+    turned = content()
+    turned["incentive"]["adders"].reverse()
+    turned["rating"]["named_answers"].reverse()
+    turned["rating"]["dimension_weights"].reverse()
+    assert scheme_hash(Scheme.model_validate(turned)) == scheme_hash(Scheme.model_validate(content()))
+    older_first = content()
+    older_first["latent"]["window_weights"].reverse()
+    assert scheme_hash(Scheme.model_validate(older_first)) != scheme_hash(Scheme.model_validate(content()))
+
+
+def test_money_is_whole_fen(tmp_path: Path) -> None:
+    scheme = content()
+    scheme["bonus"]["total"] = {"value": 100.5, "unit": "fen", "reference": "r"}
+    scheme["bonus"]["pay_floor"] = {"value": 1, "unit": "yuan", "reference": "r"}
+    found = {where: en for where, _, en in problems(folder(tmp_path, scheme))}
+    assert found["bonus.total.value"] == "must be a whole number, found 100.5"
+    assert "must be 'fen' or 'fen per head'" in found["bonus.pay_floor.unit"]
+
+
+def test_lists_refuse_repeats_and_unknown_words(tmp_path: Path) -> None:
+    scheme = content()
+    entry = {"indicator_id": "ROADS", "weight": 0.5}
+    scheme["indicators"]["entries"] = [entry, entry | {"peer_groups": ["hill"]}]
+    scheme["rating"]["named_answers"].append({"label": "满意", "points": None})
+    scheme["appeals"]["grounds"]["value"] = ["bad_mood"]
+    scheme["department_composite"] |= {"burden_indicators": ["X"], "response_indicators": ["X"]}
+    scheme["satisfaction"]["raking"] = [
+        {"column": "age", "targets": [{"category": "old", "share": {"value": 0.9, "unit": "share", "reference": "r"}}]}
+    ]
+    found = {where: en for where, _, en in problems(folder(tmp_path, scheme))}
+    assert found["indicators"] == "given twice for peer group hill: ROADS"
+    assert found["rating.named_answers"] == "the answer 满意 is given twice"
+    assert "wrong_fact" in found["appeals.grounds.value.0"]
+    assert found["department_composite"] == "indicators belong to both parts: X"
+    assert found["satisfaction.raking.0"] == "the targets must sum to 1, found 0.9"
+
+
+def test_weights_as_whole_millionths() -> None:
+    scheme = content()
+    scheme["indicators"]["entries"] = [
+        {"indicator_id": "B", "weight": 0.333333, "peer_groups": ["hill", "plain"]},
+        {"indicator_id": "A", "weight": "0.1"},
+    ]
+    rules = Scheme.model_validate(scheme).indicators
+    assert rules is not None
+    assert rules.weight_frame().rows() == [("A", None, 100_000), ("B", "hill", 333_333), ("B", "plain", 333_333)]
+    assert [entry.indicator_id for entry in rules.entries if entry.applies_to(None)] == ["A"]
+
+
+def test_a_broken_file_does_not_hide_the_others(tmp_path: Path) -> None:
+    folder(tmp_path, content())
+    (tmp_path / "broken.yaml").write_text("a: [1", encoding="utf-8")
+    found = read_folder(tmp_path)
+    assert [name for name, _ in found.schemes] == ["scheme-0.yaml"]
+    assert [problem.file for problem in found.problems] == ["broken.yaml"]

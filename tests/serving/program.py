@@ -131,7 +131,7 @@ def write_scheme(folder: Path, people: int = 0) -> Path:
     scheme["rating"]["rater_level"]["value"] = "person"
     scheme["rating"]["fit_by"]["value"] = "all"
     anchor = {"indicator_id": "GREEN", "achievement_threshold": 0.4, "benchmark": 0.8}
-    scheme["unit_points"]["anchors"] = [anchor]
+    scheme["unit_points"] |= {"scale": "cms", "decided_on": "2025-12-01", "anchors": [anchor]}
     path = folder / "small.yaml"
     path.write_text(yaml.safe_dump(scheme, allow_unicode=True), encoding="utf-8")
     return path

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from tests.serving.program import NAMES, PERIOD, RATERS_OF_SUPPRESSED, SUPPRESSED
-from warehouse.explained import _model, _score
+from warehouse.explained.departments import _model, _score
 
 Call = Callable[..., Any]
 

@@ -193,13 +193,3 @@ def test_release_show_tells_what_it_was_made_from(call: Call, published_home: Pa
     assert {entry["dataset"] for entry in said["manifest"]["inputs"]} >= {"rating_event", "org_unit"}
     assert call("--home", published_home, "release", "show", "R-none").code == 1
     assert call("--home", published_home, "release", "show", f"R-{PERIOD}-001", "--lang", "zh").code == 0
-
-
-def test_schemes(call: Call, published_home: Path, tmp_path: Path) -> None:
-    shown = json.loads(call("--home", published_home, "scheme", "show", "-p", PERIOD, "--json").out)
-    assert shown["scheme"]["scheme_id"] == "small-2026"
-    assert call("--home", published_home, "scheme", "show", "-p", PERIOD).code == 0
-    assert call("--home", published_home, "scheme", "lint").code == 0
-    (tmp_path / "wrong.yaml").write_text("scheme_id: 1\n", encoding="utf-8")
-    said = call("scheme", "lint", tmp_path)
-    assert (said.code, "wrong.yaml" in said.err) == (1, True)
