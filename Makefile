@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REALCASES ?= ../shared/data/realcases
+REFERENCE ?= ../shared/data/reference
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint realcases benchmark lock docs clean
+.PHONY: help setup demo test lint realcases reference benchmark lock docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +33,9 @@ lint: $(READY) ## Check style, types and imports only
 
 realcases: $(READY) ## Run the pipeline on real published data and compare with published answers
 	@$(BIN)/python -m benchmarks.realcases $(REALCASES)
+
+reference: $(READY) ## Compare every formula with answers somebody else published
+	@$(BIN)/python -m benchmarks.reference $(REFERENCE)
 
 benchmark: $(READY) ## A province's month beside a bare Polars script, as ratios
 	@$(BIN)/python -m benchmarks.province_month

@@ -82,7 +82,7 @@ def _cpu_seconds() -> float:
 def main(folder: Path, home: Path, target: Path) -> None:
     """Land to release on the files of ``folder``, in a new home; the figures go to ``target`` as JSON."""
     import tasks.ingest  # imports are part of the start-up that is told apart
-    from tasks.aggregate import aggregate
+    from tasks.aggregate import aggregate, take_snapshot
     from tasks.audit import audit
     from tasks.land import delivery_of
     from tasks.night import due_periods
@@ -105,8 +105,9 @@ def main(folder: Path, home: Path, target: Path) -> None:
             ready, _ = tasks.ingest.read_files(workspace, taken)
         waves = tasks.ingest.waves(ready)
         answers = [answer for wave in waves for answer in tasks.ingest.check_and_load_files(workspace, wave)]
-    for _, scheme, snapshot in due_periods(workspace):
+    for period, scheme in due_periods(workspace):
         with meter.step("aggregate"):
+            snapshot = take_snapshot(workspace, period, scheme)
             sums = aggregate(workspace, snapshot, scheme)
         with meter.step("score"):
             scored = score(sums, scheme, snapshot.period_id)

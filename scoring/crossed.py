@@ -120,7 +120,7 @@ def crossed_sums(cells: pl.DataFrame, fixed_effects: Sequence[str] = ()) -> Cros
     whole_weight = rows["weight"].to_numpy()
     # A whole-number shift keeps the arithmetic exact and small; beta gets it back at the end.
     shift = int(rows["value"].sum()) // rows.height
-    constant = rows["value"].n_unique() == 1
+    constant = rows["value"].min() == rows["value"].max()
     columns = [rows[name].cast(pl.Float64).to_numpy() for name in fixed_effects]
     columns.append((rows["value"].to_numpy() - shift) / VALUE_SCALE)
     del rows

@@ -5,9 +5,10 @@ One streaming pass per dataset; the sums add up over files and periods.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ import polars as pl
 
 from expectations.datasets import DATASETS
 from scoring.anomalies import AnswerPatterns, answer_patterns
+from scoring.bonus_pool import carried_reserve
 from scoring.burden_indicators import BURDEN_INDICATORS, burden_indicators
 from scoring.calibration import Margin, raked_respondents
 from scoring.exact import points_decimal
@@ -22,11 +24,12 @@ from scoring.frame import Frame, build_frame, decided_exclusions
 from scoring.rater_classes import channel_counts
 from scoring.scheme import RatingRules, SatisfactionRules, Scheme, scheme_hash
 from scoring.sums import RAW_SCALE, RatingSums, answer_sums, rating_sums
+from scoring.tables import RESULT_TABLES
 from scoring.unit_satisfaction import RESPONDENT_KEY, unit_answer_moments
 from tasks.workspace import Workspace
 from warehouse.current_view import current_rows
 from warehouse.ledger import LoadedFile, loaded_files, periods
-from warehouse.releases import canonical_json, sha256_text
+from warehouse.releases import canonical_json, published_release, read_results, sha256_text
 from warehouse.software import source_hash
 
 OBSERVED_DATASETS = ("rating_event", "survey_response", "performance_fact")
@@ -48,11 +51,17 @@ FACT_COLUMNS = ("indicator_id", "org_id", "period_id", "value", "denominator")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Exactly what a period is scored from: files by dataset, Delta versions and the reading of late rows."""
+    """Exactly what a period is scored from: files by dataset, Delta versions and the reading of late rows.
+
+    ``carried_fen`` is the reserve left of the bonus pools of the period before. ``adjusts`` is the published
+    release from which the inputs differ in adjustments alone, None when they differ in anything else.
+    """
 
     period: Mapping[str, Any]
     files: Mapping[str, tuple[LoadedFile, ...]]
     versions: Mapping[str, int | None]
+    carried_fen: int = 0
+    adjusts: str | None = None
 
     @property
     def period_id(self) -> str:
@@ -80,6 +89,7 @@ class Snapshot:
                     "scheme": scheme_hash(scheme),
                     "code": source_hash("scoring"),
                     "late_counted_until": self.period.get("late_counted_until"),
+                    "carried_fen": self.carried_fen,
                 }
             )
         )
@@ -92,6 +102,8 @@ class Sums:
     ``facts`` has the period, its baseline and the years of the latent window (``FACT_COLUMNS``). ``burden`` and
     ``baseline_burden`` are the burden indicators of both. ``organisations`` are those in force on the last
     day; ``frame`` has everybody of the period. ``patterns`` are null when the scheme asks for no flags.
+    ``carried_fen`` is the reserve that was left of the period before. ``published`` are the results readers
+    see, where nothing but adjustments came since.
     """
 
     ratings: RatingSums
@@ -110,6 +122,8 @@ class Sums:
     adjustments: pl.DataFrame
     duty_results: pl.DataFrame
     findings: pl.DataFrame
+    carried_fen: int = 0
+    published: Mapping[str, pl.DataFrame] | None = None
 
 
 def periods_read(period_id: str, scheme: Scheme) -> tuple[str, ...]:
@@ -136,7 +150,46 @@ def take_snapshot(workspace: Workspace, period: Mapping[str, Any], scheme: Schem
         if DATASETS[name].partition_by:
             found = [file for file in found if set(file.periods) & wanted]
         files[name] = tuple(found)
-    return Snapshot(period, files, {name: workspace.lake.version(name) for name in files})
+    carried = _carried(workspace, period) if scheme.bonus else 0
+    snapshot = Snapshot(period, files, {name: workspace.lake.version(name) for name in files}, carried)
+    return replace(snapshot, adjusts=_adjusted_release(workspace, snapshot, scheme))
+
+
+def _carried(workspace: Workspace, period: Mapping[str, Any]) -> int:
+    """Reserve left in the published pools of the period of the same kind that ended when this one began.
+
+    Once a period is published, what was carried into it stays, whatever an appeal takes from the earlier reserve.
+    """
+    own = published_release(workspace.engine, str(period["period_id"]))
+    if own is not None:
+        return int(json.loads(own["manifest"])["carried_fen"])
+    before = [
+        row for row in periods(workspace.engine)
+        if row["kind"] == period["kind"] and row["end_date"] == period["start_date"]
+    ]  # fmt: skip
+    published = published_release(workspace.engine, before[0]["period_id"]) if len(before) == 1 else None
+    if published is None:
+        return 0
+    return carried_reserve(read_results(workspace.engine, published["release_id"], "bonus_pool"))
+
+
+def _adjusted_release(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> str | None:
+    """The published release of the period, when scheme, code and all inputs but the adjustments are the same."""
+    published = published_release(workspace.engine, snapshot.period_id)
+    if published is None:
+        return None
+    manifest = json.loads(published["manifest"])
+    same = (
+        manifest["scheme_hash"] == scheme_hash(scheme)
+        and manifest["software"]["scoring"] == source_hash("scoring")
+        and manifest["carried_fen"] == snapshot.carried_fen
+        and _without_adjustments(manifest["inputs"]) == _without_adjustments(snapshot.inputs())
+    )
+    return str(published["release_id"]) if same else None
+
+
+def _without_adjustments(inputs: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    return [entry for entry in inputs if entry["dataset"] != "adjustment"]
 
 
 def aggregate(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> Sums:
@@ -183,7 +236,15 @@ def aggregate(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> Sums:
         findings=_rows(workspace, snapshot, "finding")
         .filter((pl.col("found_at") >= first_day) & (pl.col("found_at") < end))
         .collect(),
+        carried_fen=snapshot.carried_fen,
+        published=_published(workspace, snapshot.adjusts),
     )
+
+
+def _published(workspace: Workspace, release_id: str | None) -> Mapping[str, pl.DataFrame] | None:
+    if release_id is None:
+        return None
+    return {name: read_results(workspace.engine, release_id, name) for name in RESULT_TABLES}
 
 
 def _fixed_effects(scheme: Scheme) -> tuple[str, ...]:

@@ -102,9 +102,9 @@ def ingest(
     return answers
 
 
-def due_periods(workspace: Workspace) -> list[tuple[Mapping[str, Any], Scheme, Snapshot]]:
+def due_periods(workspace: Workspace) -> list[tuple[Mapping[str, Any], Scheme]]:
     """Periods to score: cutoff passed, something delivered, no history, and other inputs than at the last scoring."""
-    due: list[tuple[Mapping[str, Any], Scheme, Snapshot]] = []
+    due: list[tuple[Mapping[str, Any], Scheme]] = []
     for period in periods(workspace.engine):
         if period["cutoff_at"] > workspace.moment() or _is_history(period):
             continue
@@ -112,7 +112,7 @@ def due_periods(workspace: Workspace) -> list[tuple[Mapping[str, Any], Scheme, S
         snapshot = take_snapshot(workspace, period, scheme)
         # A period nothing was delivered for stays open: publishing it empty would make all that comes late.
         if snapshot.has_observations and snapshot.input_hash(scheme) != period["checked_input_hash"]:
-            due.append((period, scheme, snapshot))
+            due.append((period, scheme))
     return due
 
 
@@ -139,8 +139,7 @@ def recompute(
         UnknownPeriodError: a period was never delivered; then none is recomputed.
     """
     steps = steps or Steps()
-    wanted = [(period, scheme_for(workspace.settings, period)) for period in _named(workspace, period_ids)]
-    named = [(period, scheme, take_snapshot(workspace, period, scheme)) for period, scheme in wanted]
+    named = [(period, scheme_for(workspace.settings, period)) for period in _named(workspace, period_ids)]
     return _score_all(workspace, named, steps, steps.draft, progress)
 
 
@@ -169,12 +168,14 @@ def periods_between(workspace: Workspace, first: str, last: str | None = None) -
 
 
 def _score_all(
-    workspace: Workspace, chosen: Sequence[tuple[Mapping[str, Any], Scheme, Snapshot]], steps: Steps,
+    workspace: Workspace, chosen: Sequence[tuple[Mapping[str, Any], Scheme]], steps: Steps,
     finish: Callable[[Workspace, Snapshot, Scheme, Scored, Audit], Released], progress: Progress,
 ) -> list[Released]:  # fmt: skip
     """Aggregate, score and audit each period, and finish it as a release or as a draft."""
     released = []
-    for number, (period, scheme, snapshot) in enumerate(chosen, start=1):
+    for number, (period, scheme) in enumerate(chosen, start=1):
+        # Taken only now: what the period before left in its reserve is known once that one is released.
+        snapshot = take_snapshot(workspace, period, scheme)
         sums = steps.aggregate(workspace, snapshot, scheme)
         scored = steps.score(sums, scheme, str(period["period_id"]))
         crash_point("scored")

@@ -96,6 +96,8 @@ def _draft(workspace: Workspace, snapshot: Snapshot, scheme: Scheme, scored: Sco
         "delta_versions": dict(snapshot.versions),
         "lake_files": _lake_hashes(workspace, snapshot),
         "late_counted_until": snapshot.period.get("late_counted_until"),
+        "carried_fen": snapshot.carried_fen,
+        "adjusts": snapshot.adjusts,
         "scheme_hash": scheme_hash(scheme),
         "scheme": scheme.model_dump(mode="json"),
         "contract_version": CONTRACT_VERSION,
@@ -221,4 +223,10 @@ def _snapshot_of(workspace: Workspace, manifest: Mapping[str, Any]) -> Snapshot:
     period = next(row for row in periods(workspace.engine) if row["period_id"] == manifest["period_id"])
     moment = manifest.get("late_counted_until")
     counted = datetime.fromisoformat(moment) if moment else None
-    return Snapshot({**period, "late_counted_until": counted}, files, manifest["delta_versions"])
+    return Snapshot(
+        {**period, "late_counted_until": counted},
+        files,
+        manifest["delta_versions"],
+        carried_fen=manifest["carried_fen"],
+        adjusts=manifest["adjusts"],
+    )

@@ -13,6 +13,7 @@ import polars as pl
 
 from scoring.scheme import Scheme, load_schemes, scheme_as_of
 from tasks.aggregate import Sums
+from tasks.scoring.appeals import only_appeals_are_new, settled
 from tasks.scoring.departments import department_tables
 from tasks.scoring.incentives import incentive_tables
 from tasks.scoring.units import unit_tables
@@ -54,8 +55,11 @@ def score(sums: Sums, scheme: Scheme, period_id: str) -> Scored:
     departments = department_tables(sums, scheme, period_id)
     units = unit_tables(sums, scheme, period_id)
     incentives = incentive_tables(units, sums, scheme, period_id)
+    results: Mapping[str, pl.DataFrame] = {**departments.tables, **units.tables, **incentives}
+    if sums.published is not None and only_appeals_are_new(sums.published, units):
+        results = settled(sums.published, results, units, sums, scheme)
     return Scored(
-        {**departments.tables, **units.tables, **incentives},
+        results,
         {name: _model_facts(model) for name, model in departments.models.items()},
     )
 

@@ -149,6 +149,11 @@ REASONS: Mapping[str, Reason] = {
             "受访人数多于应答对象人数，没有应答率",
             "more respondents than people who could answer, so no response rate",
         ),
+        Reason(
+            "SUPPRESSED_DIFFERENCE",
+            "与已公布的数据相减会暴露少数评分人，不予公布",
+            "subtracting it from what is published would single out a few raters; not published",
+        ),
     )
 }
 """Every reason code, in the order codes are joined in a ``reason_codes`` column."""

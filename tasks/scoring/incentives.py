@@ -74,16 +74,22 @@ def _money(
     if rules is None or scheme.bonus is None:
         return {}
     claims = ranked.select("org_id", "peer_group", "incentive_score", "bonus_allowed").join(
-        _bases(sums, scheme.bonus.standard.fen), on="org_id", how="left", maintain_order="left"
+        bases(sums, scheme.bonus.standard.fen), on="org_id", how="left", maintain_order="left"
     )
     floor = pl.lit(scheme.bonus.pay_floor.fen, pl.Int64)
-    paid = bonus_payments(claims.with_columns(floor_fen=floor), rules, total_fen=scheme.bonus.total.fen)
+    paid = bonus_payments(
+        claims.with_columns(floor_fen=floor), rules, total_fen=scheme.bonus.total.fen, carried_fen=sums.carried_fen
+    )
     bonus, pools = bonus_rows(paid, organisations, period_id=period_id)
     return {"bonus": bonus, "bonus_pool": pools}
 
 
-def _bases(sums: Sums, standard_fen: int) -> pl.DataFrame:
-    """Base of every unit: its staff times the standard, for the part of the period it was assessed."""
+def bases(sums: Sums, standard_fen: int) -> pl.DataFrame:
+    """Base of every unit: its staff times the standard, for the part of the period it was assessed.
+
+    Returns:
+        org_id, base_fen (Int64).
+    """
     units = assessed_units(sums).select("org_id", "months")
     staff = sums.organisations.select("org_id", staff=pl.col("staff").cast(pl.Int64).fill_null(0))
     whole = units["months"].max()

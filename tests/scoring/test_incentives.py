@@ -70,7 +70,7 @@ def test_every_wrong_adder_is_named_at_once() -> None:
     wrong = adders(
         ("V0", "night_shift", POINT, EVIDENCE), ("V0", "innovation", POINT, "  "), ("V9", "innovation", POINT, EVIDENCE)
     )
-    with pytest.raises(ValueError, match="^adder ") as caught:
+    with pytest.raises(ValueError, match=r"^adder ") as caught:
         incentive_scores(units(80 * POINT), wrong, RULES)
     assert "ADJ00 (night_shift, V0) is not on the list" in str(caught.value)
     assert "ADJ01 (innovation, V0) has no evidence" in str(caught.value)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from tasks.ingest import no_progress
 from tasks.land import delivery_of
 from tasks.night import NightReport, run
 from tasks.workspace import open_workspace
-from tests.serving.program import write_files, write_scheme
+from tests.serving import awards_program, program
+from tests.support.world import view_of
 from warehouse.settings import Settings
 
 
@@ -45,20 +47,41 @@ def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., Called]:
     return command
 
 
-@pytest.fixture(scope="session")
-def published_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose one due period was scored and published; nobody writes to it."""
-    folder = tmp_path_factory.mktemp("published")
+def _published(folder: Path, programme: ModuleType) -> Path:
+    """A home of a programme whose one due period was scored and published."""
     home = folder / "home"
     settings = Settings(home=home, quiet_seconds=0)
     settings.make_folders()
-    write_scheme(settings.schemes)
-    deliveries = [delivery_of(path) for path in write_files(folder / "files")]
+    programme.write_scheme(settings.schemes)
+    deliveries = [delivery_of(path) for path in programme.write_files(folder / "files")]
     workspace = open_workspace(settings)
     report = run(workspace, "nightly", None, no_progress, from_inbox=False, deliveries=deliveries, scores=True)
     assert [answer.decision for answer in report.answers] == ["accepted"] * len(deliveries)
     assert [released.state for released in report.released] == ["published"]
     return home
+
+
+@pytest.fixture(scope="session")
+def published_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose one due period was scored and published; nobody writes to it."""
+    return _published(tmp_path_factory.mktemp("published"), program)
+
+
+@pytest.fixture(scope="session")
+def awards_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a programme with unit scores, satisfaction, tiers and money; nobody writes to it."""
+    return _published(tmp_path_factory.mktemp("awards"), awards_program)
+
+
+@pytest.fixture(scope="session")
+def raters(awards_home: Path) -> frozenset[str]:
+    """Tokens and pseudonyms of everybody who rated in ``awards_home``."""
+    workspace = open_workspace(Settings(home=awards_home, quiet_seconds=0))
+    pseudonyms = view_of(workspace, "rating_event")["rater_id"].unique().to_list()
+    workspace.engine.dispose()
+    tokens = {f"TK{village}{letter}" for village in program.VILLAGES for letter in "ABC"}
+    assert len(pseudonyms) == len(tokens)
+    return frozenset(tokens | set(pseudonyms))
 
 
 @pytest.fixture

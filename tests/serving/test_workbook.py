@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import sqlite3
@@ -18,6 +19,7 @@ from python_calamine import CalamineWorkbook
 
 import serving
 from tests.serving.program import NAMES, ORDER_SHOWN, PERIOD, SUPPRESSED
+from warehouse.published import WHATS
 
 Call = Callable[..., Any]
 
@@ -95,10 +97,10 @@ def test_in_english(call: Call, published_home: Path, tmp_path: Path) -> None:
     assert not any(chinese.search(text) for text in about)
 
 
-@pytest.mark.parametrize("what", ["items", "units", "satisfaction"])
-def test_other_figures_open_as_well(call: Call, published_home: Path, tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("what", [what for what in WHATS if what != "departments"])
+def test_other_figures_open_as_well(call: Call, awards_home: Path, tmp_path: Path, what: str) -> None:
     target = tmp_path / f"{what}.xlsx"
-    assert call("--home", published_home, "rankings", "-p", PERIOD, "-w", what, "-o", target).code == 0
+    assert call("--home", awards_home, "--lang", "en", "rankings", "-p", PERIOD, "-w", what, "-o", target).code == 0
     assert len(openpyxl.load_workbook(target).sheetnames) >= 3
     assert CalamineWorkbook.from_filelike(io.BytesIO(target.read_bytes())).sheet_names[0] == "About"
 
@@ -113,3 +115,30 @@ def test_sheet_names_are_allowed_and_different(call: Call, home: Path, tmp_path:
     names = openpyxl.load_workbook(target).sheetnames
     assert len(names) == len({name.lower() for name in names})
     assert all(len(name) <= 31 and not set(name) & set("[]:*?/\\") for name in names)
+
+
+def test_money_and_scores_are_numbers_as_people_read_them(call: Call, awards_home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "awards.xlsx"
+    call("--home", awards_home, "--lang", "zh", "rankings", "-p", PERIOD, "-w", "awards", "-o", target)
+    rows = json.loads(call("--home", awards_home, "rankings", "-p", PERIOD, "-w", "awards", "--json").out)["rows"]
+    sheet = openpyxl.load_workbook(target)["奖金-plain"]
+    header = [cell.value for cell in sheet[3]]
+    place = header.index("发放额（元）") + 1
+    score = header.index("激励得分") + 1
+    code = header.index("机构编码") + 1
+    lines = {sheet.cell(line, code).value: line for line in range(4, sheet.max_row + 1)}
+    for row in rows:
+        if row["org_id"] in lines:
+            cell, points = (sheet.cell(lines[row["org_id"]], column) for column in (place, score))
+            # Whole fen come back from the cell, whatever its format shows.
+            assert (round(cell.value * 100), cell.number_format) == (row["paid_fen"], "#,##0.00")
+            assert (points.value, points.number_format) == (row["incentive_score"], "0.00")
+    assert len(lines) == 4
+
+
+def test_rows_without_groups_are_one_sheet(call: Call, awards_home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "adjustments.xlsx"
+    call("--home", awards_home, "--lang", "zh", "rankings", "-p", PERIOD, "-w", "adjustments", "-o", target)
+    read = openpyxl.load_workbook(target)
+    assert read.sheetnames == ["说明", "调整", "字段说明"]
+    assert [cell.value for cell in read["调整"][4]][:3] == ["ADD-1", "加分", "V2 村"]

@@ -7,9 +7,20 @@ import polars as pl
 import pytest
 from sqlalchemy import create_engine
 
-from scoring.tables import DEPARTMENT_ITEM, DEPARTMENT_SCORE
-from warehouse import published
-from warehouse.published import MinimumCell, count_band, published_departments, published_items, reliability_band
+from scoring.tables import DEPARTMENT_ITEM, DEPARTMENT_SCORE, RESULT_TABLES
+from warehouse.published import (
+    MinimumCell,
+    count_band,
+    published_composites,
+    published_departments,
+    published_items,
+    published_satisfaction,
+    published_unit_satisfaction,
+    records,
+    reliability_band,
+    units,
+)
+from warehouse.published import departments as published
 
 RULE = MinimumCell(10, 5, Decimal("0.5"))
 NOBODY = create_engine("sqlite://")
@@ -121,3 +132,120 @@ def test_an_item_few_people_answered_is_suppressed_by_itself(monkeypatch: pytest
     found = published_items(NOBODY, "R", RULE).sort("ratee_org_id", "item_id")
     assert found["score_raw_mean"].to_list() == [50.0, None, None]
     assert found["answered"].to_list() == ["10-19", None, None]
+
+
+def test_rank_ranges_leave_room_for_the_departments_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"ratee_org_id": "A", "rank": 1, "rank_low": 1, "rank_high": 2},
+        {"ratee_org_id": "B", "rank": 2, "rank_low": 1, "rank_high": 3, "n_raters": 9},
+        {"ratee_org_id": "C", "rank": 3, "rank_low": 3, "rank_high": 4},
+        {"ratee_org_id": "D", "rank": 4, "rank_low": 3, "rank_high": 4},
+        {"ratee_org_id": "U", "reason_codes": "LOW_CONTACT"},
+    ]
+    found = _published(monkeypatch, rows)
+    ranges = {org_id: (row["rank_low"], row["rank_high"]) for org_id, row in found.items()}
+    # Third of four is second of the three shown if the hidden one is better, third if it is not.
+    assert ranges == {"A": (1, 2), "B": (None, None), "C": (2, 3), "D": (2, 3), "U": (None, None)}
+
+
+def test_what_may_follow_is_hidden_with_the_department(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"p_top": 0.912345, "p_bottom": 0.0, "consequence": "TOP", "score_adjusted": 71.26, "rank": 1}
+    rows = [{"ratee_org_id": "A", **told}, {"ratee_org_id": "B", **told, "n_units": 4}]
+    found = _published(monkeypatch, rows)
+    names = ("p_top", "p_bottom", "consequence", "score_adjusted")
+    assert [found["A"][name] for name in names] == [0.91, 0.0, "TOP", 71.3]
+    assert [found["B"][name] for name in names] == [None] * 4
+
+
+def test_an_unreliable_score_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = dict.fromkeys(("score_shrunken", "score_adjusted", "score_raw_mean", "ci_low", "ci_high"), 60.0)
+    rows = [
+        {"ratee_org_id": "A", **scores, "reliability": 0.4, "reason_codes": "INSUFFICIENT_RELIABILITY;DISCONNECTED"},
+        {"ratee_org_id": "B", **scores, "reliability": 0.6, "rank": 1},
+    ]
+    found = _published(monkeypatch, rows)
+    assert {found["A"][name] for name in scores} == {None}
+    assert {found["B"][name] for name in scores} == {60.0}
+    assert (found["A"]["reliability"], found["A"]["raters"]) == ("insufficient", "20-49")
+    assert found["A"]["reason_codes"].startswith("INSUFFICIENT_RELIABILITY")
+
+
+def _stored(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    declared = RESULT_TABLES[table]
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    absent = [pl.lit(None).alias(name) for name in declared.schema if name not in frame.columns]
+    return declared.conform(frame.with_columns(absent)) if rows else pl.DataFrame(schema=declared.schema)
+
+
+def test_composites_are_rounded_and_ranked_among_those_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"period_id": "P", "ratee_org_id": org_id, "peer_group": "G", "composite_score": Decimal(score), "rank": rank,
+         "observed_weight": 1, "n_ranked": 3}
+        for org_id, score, rank in (("A", "80.250000", 2), ("B", "90.149999", 1), ("C", "70.350000", 3))
+    ]  # fmt: skip
+    monkeypatch.setattr(published, "read_results", lambda *_: _stored("department_composite", rows))
+    shown = pl.DataFrame({"ratee_org_id": ["A", "B", "C"], "is_suppressed": [False, True, False]})
+    found = {row["ratee_org_id"]: row for row in published_composites(NOBODY, "R", shown).to_dicts()}
+    assert {name: (row["composite_score"], row["composite_rank"]) for name, row in found.items()} == {
+        "A": (80.2, 1),
+        "C": (70.4, 2),
+    }
+
+
+SATISFIED = {"period_id": "P", "peer_group": "G", "org_name": "x", "instrument_id": "I", "item_id": "1"}
+FIGURES = {"mean_0_100": 61.26, "se": 2.005, "ci_low": 57.0, "ci_high": 65.0, "satisfaction_mean": 60, "n_eff": 8.5}
+
+
+def _satisfied(monkeypatch: pytest.MonkeyPatch, reasons: str | None, n_answered: int) -> None:
+    items = [SATISFIED | {"org_id": "A", "n_answered": n_answered, "n_dont_know": 2, "n_other": 1, "sum_score": 40,
+                          "mean_score": 4.123456, "mean_0_100": 61.26}]  # fmt: skip
+    whole = [
+        {"period_id": "P", "org_id": "A", "peer_group": "G", "n_respondents": 9, "reason_codes": reasons} | FIGURES
+    ]
+    tables = {"satisfaction_mean": _stored("satisfaction_mean", items)}
+    tables["unit_satisfaction"] = _stored("unit_satisfaction", whole)
+    monkeypatch.setattr(units, "read_results", lambda _engine, _release, table: tables[table])
+
+
+@pytest.mark.parametrize(("n_answered", "hidden"), [(9, True), (10, False)])
+def test_an_item_few_answered_is_suppressed(monkeypatch: pytest.MonkeyPatch, n_answered: int, hidden: bool) -> None:
+    _satisfied(monkeypatch, None, n_answered)
+    row = published_satisfaction(NOBODY, "R", RULE).row(0, named=True)
+    assert (row["is_suppressed"], row["mean_0_100"]) == (hidden, None if hidden else 61.3)
+
+
+def test_satisfaction_below_the_minimum_shows_no_figure_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    _satisfied(monkeypatch, "SUPPRESSED_SMALL_N;MEANS_NOT_DISTINGUISHABLE", 40)
+    whole = published_unit_satisfaction(NOBODY, "R").row(0, named=True)
+    assert {whole[name] for name in (*FIGURES, "n_respondents", "response_rate")} == {None}
+    assert whole["reason_codes"] == "SUPPRESSED_SMALL_N"
+    item = published_satisfaction(NOBODY, "R", RULE).row(0, named=True)
+    numbers = ("n_answered", "n_dont_know", "n_other", "sum_score", "mean_score", "mean_0_100")
+    assert (item["is_suppressed"], {item[name] for name in numbers}) == (True, {None})
+    # Enough of them are rounded to what is published.
+    _satisfied(monkeypatch, "SMALL_SAMPLE", 40)
+    shown = published_unit_satisfaction(NOBODY, "R").row(0, named=True)
+    assert (shown["mean_0_100"], shown["se"], shown["n_respondents"]) == (61.3, 2.0, 9)
+
+
+def test_counts_of_a_department_are_bands_among_the_flags_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def flag(kind: str, org_id: str, **more: Any) -> dict[str, Any]:
+        counts = {"n_flagged": 12, "n_examined": 18, "statistic": 0.6667, "evidence": "12/18"}
+        return {"period_id": "P", "subject_kind": kind, "org_id": org_id, "flag": "any"} | counts | more
+
+    hidden = {"score_without": 55.0, "score_difference": 1.0}
+    tables = {
+        "anomaly_flag": _stored("anomaly_flag", [
+            flag("department", "A"), flag("department", "B", **hidden), flag("unit", "V"),
+            flag("unit", "W", n_flagged=None, statistic=None, evidence=None, reason_codes="SUPPRESSED_SMALL_N"),
+        ]),
+        "frame_member": _stored("frame_member", []),
+        "department_score": _departments([{"ratee_org_id": "A"}, {"ratee_org_id": "B", "n_raters": 4}]),
+    }  # fmt: skip
+    for module in (records, published):
+        monkeypatch.setattr(module, "read_results", lambda _engine, _release, table: tables[table])
+    rows = {row["org_id"]: row for row in records.anomalies(NOBODY, "R", RULE).rows.to_dicts()}
+    told = {name: (row["n_flagged"], row["n_examined"], row["evidence"]) for name, row in rows.items()}
+    assert told == {"A": ("10-19", "10-19", None), "B": (None,) * 3, "V": ("12", "18", "12/18"), "W": (None,) * 3}
+    assert (rows["B"]["score_without"], rows["B"]["score_difference"]) == (None, None)
+    assert rows["W"]["n_examined_state"] == "suppressed"

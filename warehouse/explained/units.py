@@ -13,12 +13,13 @@ from sqlalchemy import Engine
 
 from scoring.scheme import Scheme
 from warehouse.explained.node import contributions, node, told_reasons, used_weights
+from warehouse.published import published_unit_satisfaction
 from warehouse.releases import read_results
 
 Row = Mapping[str, Any]
 
 _TABLES = (
-    "unit_indicator", "unit_cell", "unit_score", "unit_satisfaction", "effective_weight", "incentive_score", "bonus",
+    "unit_indicator", "unit_cell", "unit_score", "effective_weight", "incentive_score", "bonus",
     "bonus_pool", "adjustment_applied",
 )  # fmt: skip
 _PARTS = (
@@ -42,6 +43,7 @@ class UnitRows:
     def read(cls, engine: Engine, release_id: str, org_id: str, scheme: Scheme) -> UnitRows:
         """The rows of a release; pools and effective weights are those of the unit's peer group."""
         frames = {name: read_results(engine, release_id, name) for name in _TABLES}
+        frames["unit_satisfaction"] = published_unit_satisfaction(engine, release_id)
         own = {
             name: frame.filter(pl.col("org_id") == org_id)
             for name, frame in frames.items()

@@ -21,7 +21,7 @@ def turnout(engine: Engine, release_id: str, rule: MinimumCell) -> View:
     counts = ("n_eligible_units", "n_rated_units", "n_eligible_raters", "n_raters")
     rows = read_results(engine, release_id, table.name).with_columns(
         rounded(table, "turnout"), is_suppressed=has_reason(SUPPRESSED),
-        peer_group=pl.col("stratum").str.extract("^[^/]*/(.*)$").replace("*", None),
+        peer_group=pl.col("stratum").str.extract(r"^(?:[^/]*/)?(.*)$").replace("*", None),
     )  # fmt: skip
     columns = (
         column(table, "role"),
