@@ -178,6 +178,16 @@ def _refuse_overflow(moments: pl.DataFrame) -> None:
             raise ValueError("weights are too large: their squares do not fit the sums; scale them to an average of 1")
 
 
+def merge_moments(*parts: pl.DataFrame) -> pl.DataFrame:
+    """The moments of several periods together, by addition.
+
+    Args:
+        parts: Frames of ``unit_answer_moments``; at least one.
+    """
+    key = ["org_id", "stratum"]
+    return pl.concat(parts).group_by(key).agg(pl.exclude(key).sum()).select(parts[0].columns).sort(key)
+
+
 def unit_satisfaction(
     moments: pl.DataFrame,
     organisations: pl.DataFrame,

@@ -25,7 +25,7 @@ from scoring.rater_classes import channel_counts
 from scoring.scheme import RatingRules, SatisfactionRules, Scheme, scheme_hash
 from scoring.sums import RAW_SCALE, RatingSums, answer_sums, rating_sums
 from scoring.tables import RESULT_TABLES
-from scoring.unit_satisfaction import RESPONDENT_KEY, unit_answer_moments
+from scoring.unit_satisfaction import RESPONDENT_KEY, merge_moments, unit_answer_moments
 from tasks.workspace import Workspace
 from warehouse.current_view import current_rows
 from warehouse.ledger import LoadedFile, loaded_files, periods
@@ -55,6 +55,7 @@ class Snapshot:
 
     ``carried_fen`` is the reserve left of the bonus pools of the period before. ``adjusts`` is the published
     release from which the inputs differ in adjustments alone, None when they differ in anything else.
+    ``pooled`` are the periods before whose answers count for units with few respondents.
     """
 
     period: Mapping[str, Any]
@@ -62,6 +63,7 @@ class Snapshot:
     versions: Mapping[str, int | None]
     carried_fen: int = 0
     adjusts: str | None = None
+    pooled: tuple[str, ...] = ()
 
     @property
     def period_id(self) -> str:
@@ -90,6 +92,7 @@ class Snapshot:
                     "code": source_hash("scoring"),
                     "late_counted_until": self.period.get("late_counted_until"),
                     "carried_fen": self.carried_fen,
+                    "pooled": list(self.pooled),
                 }
             )
         )
@@ -103,7 +106,8 @@ class Sums:
     ``baseline_burden`` are the burden indicators of both. ``organisations`` are those in force on the last
     day; ``frame`` has everybody of the period. ``patterns`` are null when the scheme asks for no flags.
     ``carried_fen`` is the reserve that was left of the period before. ``published`` are the results readers
-    see, where nothing but adjustments came since.
+    see, where nothing but adjustments came since. ``pooled_moments`` add the answers of the periods before to
+    ``moments``; None where no periods are pooled.
     """
 
     ratings: RatingSums
@@ -124,6 +128,7 @@ class Sums:
     findings: pl.DataFrame
     carried_fen: int = 0
     published: Mapping[str, pl.DataFrame] | None = None
+    pooled_moments: pl.DataFrame | None = None
 
 
 def periods_read(period_id: str, scheme: Scheme) -> tuple[str, ...]:
@@ -143,7 +148,8 @@ def latent_window(period_id: str, scheme: Scheme) -> tuple[str, ...]:
 
 def take_snapshot(workspace: Workspace, period: Mapping[str, Any], scheme: Scheme) -> Snapshot:
     """The loaded files a period's result depends on, as they are now."""
-    wanted = set(periods_read(str(period["period_id"]), scheme))
+    pooled = _periods_before(workspace, period, _pooled_periods(scheme) - 1)
+    wanted = {*periods_read(str(period["period_id"]), scheme), *pooled}
     files: dict[str, tuple[LoadedFile, ...]] = {}
     for name in (*PERIOD_DATASETS, *REFERENCE_DATASETS):
         found = loaded_files(workspace.engine, name)
@@ -151,8 +157,23 @@ def take_snapshot(workspace: Workspace, period: Mapping[str, Any], scheme: Schem
             found = [file for file in found if set(file.periods) & wanted]
         files[name] = tuple(found)
     carried = _carried(workspace, period) if scheme.bonus else 0
-    snapshot = Snapshot(period, files, {name: workspace.lake.version(name) for name in files}, carried)
+    snapshot = Snapshot(period, files, {name: workspace.lake.version(name) for name in files}, carried, pooled=pooled)
     return replace(snapshot, adjusts=_adjusted_release(workspace, snapshot, scheme))
+
+
+def _pooled_periods(scheme: Scheme) -> int:
+    """How many periods are pooled for units with few respondents (method 3.6 F2); 1 where nothing is."""
+    return scheme.tiers.pooled_periods.number if scheme.tiers and scheme.satisfaction else 1
+
+
+def _periods_before(workspace: Workspace, period: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """So many periods of the same kind, each ending where the next begins, newest first."""
+    by_end = {row["end_date"]: row for row in periods(workspace.engine) if row["kind"] == period["kind"]}
+    found: list[str] = []
+    current: Mapping[str, Any] | None = period
+    while len(found) < count and (current := by_end.get(current["start_date"] if current else "")) is not None:
+        found.append(str(current["period_id"]))
+    return tuple(found)
 
 
 def _carried(workspace: Workspace, period: Mapping[str, Any]) -> int:
@@ -162,7 +183,7 @@ def _carried(workspace: Workspace, period: Mapping[str, Any]) -> int:
     """
     own = published_release(workspace.engine, str(period["period_id"]))
     if own is not None:
-        return int(json.loads(own["manifest"])["carried_fen"])
+        return int(json.loads(own["manifest"]).get("carried_fen", 0))
     before = [
         row for row in periods(workspace.engine)
         if row["kind"] == period["kind"] and row["end_date"] == period["start_date"]
@@ -182,7 +203,7 @@ def _adjusted_release(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) 
     same = (
         manifest["scheme_hash"] == scheme_hash(scheme)
         and manifest["software"]["scoring"] == source_hash("scoring")
-        and manifest["carried_fen"] == snapshot.carried_fen
+        and manifest.get("carried_fen", 0) == snapshot.carried_fen
         and _without_adjustments(manifest["inputs"]) == _without_adjustments(snapshot.inputs())
     )
     return str(published["release_id"]) if same else None
@@ -217,12 +238,14 @@ def aggregate(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> Sums:
     ratings = _rows(workspace, snapshot, "rating_event", snapshot.period_id)
     responses = _rows(workspace, snapshot, "survey_response", snapshot.period_id)
     before = scheme.unit_points.baseline.of(snapshot.period_id) if scheme.unit_points else None
+    moments = _moments(responses, survey_items, scheme)
     return Sums(
         ratings=rating_sums(ratings, items),
         patterns=answer_patterns(ratings, items) if scheme.anomalies else None,
         channels=channel_counts(ratings if "channel" in _fixed_effects(scheme) else ratings.limit(0)),
         answers=answer_sums(responses, survey_items),
-        moments=_moments(responses, survey_items, scheme),
+        moments=moments,
+        pooled_moments=_pooled(workspace, snapshot, moments, survey_items, scheme),
         facts=_facts(workspace, snapshot, periods_read(snapshot.period_id, scheme)),
         burden=_burden(workspace, snapshot, frame, scheme, (first_day, end)),
         baseline_burden=_burden(workspace, snapshot, frame, scheme, _days(workspace, before)),
@@ -280,6 +303,16 @@ def _moments(responses: pl.LazyFrame, survey_items: pl.DataFrame, scheme: Scheme
         return unit_answer_moments(responses.limit(0), survey_items)
     weights = _raked(responses, rules) if rules.raking else None
     return unit_answer_moments(responses, survey_items, statistic=rules.statistic.value, weights=weights)
+
+
+def _pooled(
+    workspace: Workspace, snapshot: Snapshot, moments: pl.DataFrame, survey_items: pl.DataFrame, scheme: Scheme
+) -> pl.DataFrame | None:
+    earlier = [
+        _moments(_rows(workspace, snapshot, "survey_response", period_id), survey_items, scheme)
+        for period_id in snapshot.pooled
+    ]
+    return merge_moments(moments, *earlier) if earlier else None
 
 
 def _raked(responses: pl.LazyFrame, rules: SatisfactionRules) -> pl.DataFrame:

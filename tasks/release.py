@@ -98,6 +98,7 @@ def _draft(workspace: Workspace, snapshot: Snapshot, scheme: Scheme, scored: Sco
         "late_counted_until": snapshot.period.get("late_counted_until"),
         "carried_fen": snapshot.carried_fen,
         "adjusts": snapshot.adjusts,
+        "pooled_periods": list(snapshot.pooled),
         "scheme_hash": scheme_hash(scheme),
         "scheme": scheme.model_dump(mode="json"),
         "contract_version": CONTRACT_VERSION,
@@ -227,6 +228,7 @@ def _snapshot_of(workspace: Workspace, manifest: Mapping[str, Any]) -> Snapshot:
         {**period, "late_counted_until": counted},
         files,
         manifest["delta_versions"],
-        carried_fen=manifest["carried_fen"],
-        adjusts=manifest["adjusts"],
+        carried_fen=manifest.get("carried_fen", 0),
+        adjusts=manifest.get("adjusts"),
+        pooled=tuple(manifest.get("pooled_periods", ())),
     )

@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from scoring.scheme import Scheme, load_schemes, scheme_as_of
+from scoring.lints import lint_scheme
+from scoring.scheme import CONSEQUENCES, Scheme, SchemeError, SchemeProblem, load_schemes, scheme_as_of
 from tasks.aggregate import Sums
 from tasks.scoring.appeals import only_appeals_are_new, settled
 from tasks.scoring.departments import department_tables
@@ -32,7 +33,7 @@ def scheme_for(settings: Settings, period: Mapping[str, Any]) -> Scheme:
     """The scheme in force on the last day of a period: the installation's own, else the shipped ones.
 
     Raises:
-        SchemeError: a scheme is not valid, or none is in force.
+        SchemeError: a scheme is not valid, none is in force, or see ``refuse_unsound``.
     """
     own = settings.schemes
     folder = own if any(own.glob("*.yaml")) else Path(str(files("scoring").joinpath("schemes")))
@@ -40,7 +41,22 @@ def scheme_for(settings: Settings, period: Mapping[str, Any]) -> Scheme:
     if settings.scheme is not None:
         named = [scheme for scheme in schemes if scheme.scheme_id == settings.scheme]
         schemes = tuple(named) or schemes
-    return scheme_as_of(schemes, date.fromisoformat(str(period["end_date"])) - timedelta(days=1))
+    scheme = scheme_as_of(schemes, date.fromisoformat(str(period["end_date"])) - timedelta(days=1))
+    refuse_unsound(scheme)
+    return scheme
+
+
+def refuse_unsound(scheme: Scheme) -> None:
+    """No scheme that breaks a rule of method 3.10 has consequences for people.
+
+    Raises:
+        SchemeError: the scheme has incentives, tiers or a bonus, and a lint calls one of its rules an error.
+    """
+    if not any(getattr(scheme, name) is not None for name in CONSEQUENCES):
+        return
+    found = [finding for finding in lint_scheme(scheme) if finding.level == "error"]
+    if found:
+        raise SchemeError([SchemeProblem(scheme.scheme_id, each.where, each.zh, each.en, each.lint) for each in found])
 
 
 def score(sums: Sums, scheme: Scheme, period_id: str) -> Scored:

@@ -48,10 +48,11 @@ from scoring.scheme.units import (
     UnitScoreRules,
 )
 from scoring.scheme.values import Count, Points, Quantity, Share, Title
-from scoring.scheme.whole import Scheme, scheme_hash
+from scoring.scheme.whole import CONSEQUENCES, Scheme, scheme_hash
 
 __all__ = [
     "CEILING_UNIT_SHARE",
+    "CONSEQUENCES",
     "FLOOR_RATERS",
     "FLOOR_UNITS",
     "SHIPPED_SCHEMES",

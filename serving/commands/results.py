@@ -46,7 +46,7 @@ Form = Annotated[
     Format | None, typer.Option("--format", "-f", help="option.format", metavar="table|json|csv|xlsx|parquet")
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="option.output", metavar="FILE")]
-Which = Annotated[What, typer.Option("--what", "-w", help="option.what", metavar="|".join(What))]
+Which = Annotated[What, typer.Option("--what", "-w", help="option.what", metavar="KIND")]
 Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="option.subject")]
 
 

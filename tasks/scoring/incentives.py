@@ -16,6 +16,9 @@ from tasks.aggregate import Sums
 from tasks.scoring import parameters
 from tasks.scoring.units import UnitTables, assessed_units
 
+POOLED = "POOLED_PERIODS"
+"""Reason of a unit whose answers of several periods count together."""
+
 
 def incentive_tables(units: UnitTables, sums: Sums, scheme: Scheme, period_id: str) -> dict[str, pl.DataFrame]:
     """Incentive scores, bonuses and pools, and all adjustments of the period as visible steps."""
@@ -25,7 +28,7 @@ def incentive_tables(units: UnitTables, sums: Sums, scheme: Scheme, period_id: s
     tables = {name: _empty(name) for name in ("incentive_score", "bonus", "bonus_pool")}
     rules = parameters.tier_rules(scheme)
     if not units.scores.is_empty() and scheme.incentive is not None and rules is not None:
-        scored = incentive_scores(_candidates(units.scores), adders, parameters.adders(scheme))
+        scored = incentive_scores(_candidates(units), adders, parameters.adders(scheme))
         steps.append(scored.steps)
         in_tiers = tiers(scored.units, rules)
         ranked = apply_red_lines(in_tiers, _crossed(sums, scheme), _authorised(scheme), tier_cap=_cap(scheme))
@@ -39,10 +42,12 @@ def _empty(name: str) -> pl.DataFrame:
     return RESULT_TABLES[name].conform(pl.DataFrame(schema=RESULT_TABLES[name].schema))
 
 
-def _candidates(scores: pl.DataFrame) -> pl.DataFrame:
-    return scores.select(
+def _candidates(units: UnitTables) -> pl.DataFrame:
+    pooled = units.tables["unit_satisfaction"].filter(pl.col("reason_codes").fill_null("").str.contains(POOLED))
+    return units.scores.select(
         "org_id", "peer_group", "differentiated_score", "p_within_quota",
-        has_satisfaction=pl.col("satisfaction_score").is_not_null(), pooled_periods=pl.lit(value=False),
+        has_satisfaction=pl.col("satisfaction_score").is_not_null(),
+        pooled_periods=pl.col("org_id").is_in(pooled["org_id"].implode()),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from scoring.satisfaction import satisfaction_means
 from scoring.scheme import IndicatorRules, Scheme, UnitPointRules
 from scoring.sums import raw_units
 from scoring.tables import RESULT_TABLES, merged_reasons
+from scoring.tiers import small_units
 from scoring.tracks import applicable, cell_scores, process_scores, results_scores, unit_cells
 from scoring.unit_satisfaction import unit_satisfaction
 from tasks.aggregate import Sums, latent_window
@@ -254,7 +255,15 @@ def _satisfaction(sums: Sums, scheme: Scheme, units: pl.DataFrame, period_id: st
     asked = units.select("org_id", "org_name", "peer_group").join(
         people, on="org_id", how="left", maintain_order="left"
     )
-    return unit_satisfaction(sums.moments, asked, period_id=period_id, parameters=rules)
+    own = unit_satisfaction(sums.moments, asked, period_id=period_id, parameters=rules)
+    small = small_units(own.select("org_id", "peer_group", "n_respondents")).filter("pooled_periods")
+    if scheme.tiers is None or small.is_empty() or sums.pooled_moments is None:
+        return own
+    pooled = unit_satisfaction(sums.pooled_moments, asked, period_id=period_id, parameters=rules)
+    noted = pooled.join(small.select("org_id"), on="org_id", how="semi").with_columns(note=pl.lit("POOLED_PERIODS"))
+    taken = noted.with_columns(reason_codes=merged_reasons("reason_codes", "note")).drop("note")
+    rest = own.join(small.select("org_id"), on="org_id", how="anti")
+    return RESULT_TABLES["unit_satisfaction"].conform(pl.concat([rest, taken]))
 
 
 def _parts(
