@@ -20,6 +20,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from scoring.scheme import CONSEQUENCES
 from tasks.land import delivery_of
 from tasks.night import no_progress, run
 from tasks.release import verify_release
@@ -51,6 +52,9 @@ def scheme_of(case: Path, name: str) -> dict[str, Any]:
     text = files("scoring").joinpath("schemes/default-2026.yaml").read_text(encoding="utf-8")
     scheme: dict[str, Any] = yaml.safe_load(text)
     scheme |= {"scheme_id": f"realcase-{name}", "valid_from": dt.date(2015, 1, 1)}
+    # The cases are of years before the scheme was decided; nobody is rewarded by them.
+    for section in CONSEQUENCES:
+        del scheme[section]
     scheme["sign_off"]["people"]["value"] = 0
     scheme["rating"]["rater_level"]["value"] = "person"
     scheme["rating"]["fit_by"]["value"] = "all"

@@ -81,17 +81,35 @@ def incentive_scores(units: pl.DataFrame, adders: pl.DataFrame, rules: AdderRule
     return IncentiveScores(scored, _steps(after, rules))
 
 
+def usable_adders(adders: pl.DataFrame, units: pl.DataFrame, rules: AdderRules) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Parts the adders that may be added from those that may not, so that one office's slip stops nobody.
+
+    Args:
+        adders: ``ADDER_COLUMNS``.
+        units: org_id of the assessed units.
+        rules: The list and the limits.
+
+    Returns:
+        The adders ``incentive_scores`` takes, and a step with ``ADDER_REFUSED`` for each of the others.
+    """
+    wrong = pl.any_horizontal(*_wrong_adders(units, rules).values())
+    steps = adders.filter(wrong).select(
+        "adjustment_id",
+        "org_id",
+        "decision_doc_no",
+        adj_kind=pl.lit("adder"),
+        what=pl.concat_str(pl.lit("incentive_score/"), pl.col("adder_id").fill_null("-")),
+        before=pl.lit(None, pl.Decimal(18, 6)),
+        after=pl.lit(None, pl.Decimal(18, 6)),
+        reason_codes=pl.lit("ADDER_REFUSED"),
+    )
+    return adders.filter(~wrong), steps
+
+
 def _check_adders(adders: pl.DataFrame, units: pl.DataFrame, rules: AdderRules) -> None:
-    wrong = {
-        "is not positive": (pl.col("points") <= 0).fill_null(value=True),
-        "is not on the list of adders": ~pl.col("adder_id").is_in(list(rules.listed)).fill_null(value=False),
-        "has no evidence": pl.col("decision_doc_no").fill_null("").str.strip_chars() == "",
-        "is for a unit that is not assessed": ~pl.col("org_id").is_in(units["org_id"].to_list()),
-        "is given twice": pl.col("adjustment_id").is_duplicated(),
-    }
     problems = [
         f"{adjustment_id} ({adder_id}, {org_id}) {why}"
-        for why, condition in wrong.items()
+        for why, condition in _wrong_adders(units, rules).items()
         for adjustment_id, adder_id, org_id in adders.filter(condition)
         .select("adjustment_id", "adder_id", "org_id")
         .unique()
@@ -100,6 +118,17 @@ def _check_adders(adders: pl.DataFrame, units: pl.DataFrame, rules: AdderRules) 
     ]
     if problems:
         raise ValueError("adder " + "; adder ".join(problems))
+
+
+def _wrong_adders(units: pl.DataFrame, rules: AdderRules) -> dict[str, pl.Expr]:
+    """What may be wrong with an adder, in words, and the rows it is wrong with."""
+    return {
+        "is not positive": (pl.col("points") <= 0).fill_null(value=True),
+        "is not on the list of adders": ~pl.col("adder_id").is_in(list(rules.listed)).fill_null(value=False),
+        "has no evidence": pl.col("decision_doc_no").fill_null("").str.strip_chars() == "",
+        "is for a unit that is not assessed": ~pl.col("org_id").is_in(units["org_id"].to_list()),
+        "is given twice": pl.col("adjustment_id").is_duplicated(),
+    }
 
 
 def _running_scores(units: pl.DataFrame, adders: pl.DataFrame, rules: AdderRules) -> pl.DataFrame:

@@ -61,16 +61,18 @@ def differences(new: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
     """
     members = _members(new, ["cell"])
     earlier = _members(published, ["release_id", "cell"]).rename({"cell": "published_cell"})
-    sizes = members.group_by("cell").agg(n_new=pl.len().cast(pl.Int64))
     before = ["release_id", "published_cell"]
+    sizes = members.group_by("cell").agg(n_new=pl.len().cast(pl.Int64))
+    published_sizes = earlier.group_by(before).agg(n_published=pl.len().cast(pl.Int64))
     return (
         members.join(earlier, on="respondent_id")
         .group_by("cell", *before)
         .agg(common=pl.len().cast(pl.Int64))
         .join(sizes, on="cell")
-        .join(earlier.group_by(before).agg(n_published=pl.len().cast(pl.Int64)), on=before)
+        .join(published_sizes, on=before)
         .select("cell", *before, difference=pl.col("n_new") + pl.col("n_published") - 2 * pl.col("common"))
         .sort("cell", *before)
+        .collect()
     )
 
 
@@ -93,7 +95,7 @@ def differencing(new: pl.DataFrame, published: pl.DataFrame, *, k: int) -> pl.Da
     Raises:
         ValueError: See ``differences``.
     """
-    members = _members(new, ["cell"])
+    members = _members(new, ["cell"]).collect()
     own = members.select(release_id=pl.lit(""), cell="cell", respondent_id="respondent_id")
     barred = differences(members, published).filter(pl.col("difference") > 0)
     cells = members.group_by("cell").agg(n_respondents=pl.len().cast(pl.Int64)).join(
@@ -195,15 +197,15 @@ def ledger_rows(new: pl.DataFrame, decided: pl.DataFrame, *, release_id: str) ->
         ``PUBLISHED_COLUMNS``, sorted.
     """
     cells = decided.filter("may_publish").select("cell")
-    members = _members(new, ["cell"]).join(cells, on="cell", how="semi")
+    members = _members(new, ["cell"]).collect().join(cells, on="cell", how="semi")
     return members.select(pl.lit(release_id).alias("release_id"), "cell", "respondent_id").sort("cell", "respondent_id")
 
 
-def _members(rows: pl.DataFrame, cell: list[str]) -> pl.DataFrame:
+def _members(rows: pl.DataFrame, cell: list[str]) -> pl.LazyFrame:
     """Every respondent of every cell once."""
     columns = [*cell, "respondent_id"]
     _require(rows, columns)
-    return rows.select(columns).unique()
+    return rows.lazy().select(columns).unique()
 
 
 def _require(rows: pl.DataFrame, columns: list[str]) -> None:

@@ -107,7 +107,7 @@ class Sums:
     day; ``frame`` has everybody of the period. ``patterns`` are null when the scheme asks for no flags.
     ``carried_fen`` is the reserve that was left of the period before. ``published`` are the results readers
     see, where nothing but adjustments came since. ``pooled_moments`` add the answers of the periods before to
-    ``moments``; None where no periods are pooled.
+    ``moments``, ``pooled_periods`` in all; None where none are pooled.
     """
 
     ratings: RatingSums
@@ -129,6 +129,7 @@ class Sums:
     carried_fen: int = 0
     published: Mapping[str, pl.DataFrame] | None = None
     pooled_moments: pl.DataFrame | None = None
+    pooled_periods: int = 1
 
 
 def periods_read(period_id: str, scheme: Scheme) -> tuple[str, ...]:
@@ -261,6 +262,7 @@ def aggregate(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> Sums:
         .collect(),
         carried_fen=snapshot.carried_fen,
         published=_published(workspace, snapshot.adjusts),
+        pooled_periods=1 + len(snapshot.pooled),
     )
 
 

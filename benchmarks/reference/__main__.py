@@ -1,6 +1,6 @@
 """Compare every formula with published answers: one line per comparison, exit status 1 beyond a tolerance.
 
-    python -m benchmarks.reference [FOLDER]
+python -m benchmarks.reference [FOLDER]
 """
 
 from __future__ import annotations

@@ -154,6 +154,16 @@ REASONS: Mapping[str, Reason] = {
             "与已公布的数据相减会暴露少数评分人，不予公布",
             "subtracting it from what is published would single out a few raters; not published",
         ),
+        Reason(
+            "ADDER_REFUSED",
+            "加分项不在清单、没有分值或依据，或单位不在考核之列，不予加分",
+            "the adder is not listed, has no points or evidence, or its unit is not assessed: nothing is added",
+        ),
+        Reason(
+            "EXCLUSION_INCOMPLETE",
+            "剔除决定没有写明评分单位、决定机关或文号，不予剔除",
+            "the exclusion names no unit, nobody who decided or no document: nothing is taken out",
+        ),
     )
 }
 """Every reason code, in the order codes are joined in a ``reason_codes`` column."""
@@ -177,5 +187,9 @@ def join_reasons(conditions: Mapping[str, pl.Expr]) -> pl.Expr:
 
 def merged_reasons(*columns: str) -> pl.Expr:
     """The reason codes of several columns together, each once, in the order of ``REASONS`` (null when none)."""
-    present = pl.concat_list([pl.col(column).fill_null("").str.split(";") for column in columns])
-    return join_reasons({code: present.list.contains(code) for code in REASONS}).alias("reason_codes")
+    codes, places = list(REASONS), list(range(len(REASONS)))
+    lists = pl.concat_list([pl.col(column).fill_null("").str.split(";") for column in columns])
+    place = pl.element().replace_strict(codes, places, default=None, return_dtype=pl.Int64)
+    ordered = place.drop_nulls().unique().sort().replace_strict(places, codes, return_dtype=pl.String)
+    joined = lists.list.eval(ordered).list.join(";")
+    return pl.when(joined != "").then(joined).alias("reason_codes")

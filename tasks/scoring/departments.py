@@ -40,7 +40,7 @@ class DepartmentTables:
 def department_tables(sums: Sums, scheme: Scheme, period_id: str) -> DepartmentTables:
     """Every result about departments of one period."""
     eligible = eligible_ballots(sums.ratings.ballots, sums.frame)
-    ballots, excluded = counted_ballots(eligible.kept, _exclusions(sums.adjustments))
+    ballots, excluded = counted_ballots(eligible.kept, ballot_exclusions(sums.adjustments))
     assessed = assessed_departments(sums)
     scored = department_results(
         _cells(ballots, sums, scheme), sums.ratings.item_cells, sums.items, assessed, scheme.rating,
@@ -93,12 +93,17 @@ def _fixed_effects(scheme: Scheme) -> tuple[str, ...]:
     return scheme.rating.fixed_effects.value if scheme.rating.fixed_effects else ()
 
 
-def _exclusions(adjustments: pl.DataFrame) -> pl.DataFrame:
-    """Exclusions of ballots; those without a unit or a department in their key are about the frame."""
+def ballot_exclusions(adjustments: pl.DataFrame) -> pl.DataFrame:
+    """Exclusions of ballots that name a unit, who decided and by which document; see ``counted_ballots``."""
     key = pl.col("target_key").str.json_path_match
-    return adjustments.filter(pl.col("target_table") == "rating_event").select(
-        "adjustment_id", "adj_kind", "decision", "decided_by_org_id",
-        rater_org_id=key("$.rater_org_id"), ratee_org_id=key("$.target_org_id"),
+    return (
+        adjustments.filter(pl.col("target_table") == "rating_event")
+        .select(
+            "adjustment_id", "adj_kind", "decision", "decided_by_org_id", "decision_doc_no",
+            rater_org_id=key("$.rater_org_id"), ratee_org_id=key("$.target_org_id"),
+        )
+        .drop_nulls(["rater_org_id", "decided_by_org_id", "decision_doc_no"])
+        .drop("decision_doc_no")
     )  # fmt: skip
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from scoring.adjustments import applied, exclusion_steps, select_adders
 from scoring.bonus_pool import bonus_payments, bonus_rows
-from scoring.incentives import incentive_rows, incentive_scores
+from scoring.incentives import incentive_rows, incentive_scores, usable_adders
 from scoring.red_lines import apply_red_lines
 from scoring.scheme import Scheme
 from scoring.sums import divide_half_up
@@ -14,6 +16,7 @@ from scoring.tables import RESULT_TABLES
 from scoring.tiers import Tier, tiers
 from tasks.aggregate import Sums
 from tasks.scoring import parameters
+from tasks.scoring.departments import ballot_exclusions
 from tasks.scoring.units import UnitTables, assessed_units
 
 POOLED = "POOLED_PERIODS"
@@ -24,18 +27,44 @@ def incentive_tables(units: UnitTables, sums: Sums, scheme: Scheme, period_id: s
     """Incentive scores, bonuses and pools, and all adjustments of the period as visible steps."""
     organisations = sums.frame.assessed.select("org_id", "org_name", "peer_group")
     adders = select_adders(units.selected.rows)
-    steps = [*units.steps, exclusion_steps(units.selected.rows)]
+    steps = [*units.steps, _exclusions(units, sums)]
     tables = {name: _empty(name) for name in ("incentive_score", "bonus", "bonus_pool")}
     rules = parameters.tier_rules(scheme)
     if not units.scores.is_empty() and scheme.incentive is not None and rules is not None:
-        scored = incentive_scores(_candidates(units), adders, parameters.adders(scheme))
-        steps.append(scored.steps)
+        candidates, limits = _candidates(units), parameters.adders(scheme)
+        usable, refused = usable_adders(adders, candidates, limits)
+        scored = incentive_scores(candidates, usable, limits)
+        steps += [scored.steps, refused.select(scored.steps.columns)]
         in_tiers = tiers(scored.units, rules)
         ranked = apply_red_lines(in_tiers, _crossed(sums, scheme), _authorised(scheme), tier_cap=_cap(scheme))
         tables["incentive_score"] = incentive_rows(ranked, organisations, period_id=period_id)
         tables |= _money(ranked, sums, scheme, organisations, period_id)
+    steps.append(_without_effect(units, steps))
     tables["adjustment_applied"] = applied(steps, organisations, period_id=period_id)
     return tables
+
+
+def _exclusions(units: UnitTables, sums: Sums) -> pl.DataFrame:
+    """Exclusions as steps; one of ballots that says no unit or nobody who decided takes nothing out."""
+    applied_ones = ballot_exclusions(sums.adjustments)["adjustment_id"].implode()
+    about_ballots = units.selected.rows.filter(pl.col("target_table") == "rating_event")["adjustment_id"].implode()
+    identifier = pl.col("adjustment_id")
+    partly = units.selected.rows.filter((pl.col("target_table") == "rating_frame") & (pl.col("decision") != "upheld"))
+    incomplete = (identifier.is_in(about_ballots) & ~identifier.is_in(applied_ones)) | identifier.is_in(
+        partly["adjustment_id"].implode()
+    )
+    steps = exclusion_steps(units.selected.rows)
+    return steps.with_columns(reason_codes=pl.when(incomplete).then(pl.lit("EXCLUSION_INCOMPLETE")))
+
+
+def _without_effect(units: UnitTables, steps: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Upheld adjustments that no step says anything of: there was nothing they could change."""
+    told = pl.concat([step.select("adjustment_id") for step in steps])
+    number = pl.lit(None, pl.Decimal(18, 6))
+    return units.selected.rows.join(told, on="adjustment_id", how="anti").select(
+        "adjustment_id", "adj_kind", "org_id", what="target_table", before=number, after=number,
+        decision_doc_no="decision_doc_no", reason_codes=pl.lit("NOTHING_TO_ADJUST"),
+    )  # fmt: skip
 
 
 def _empty(name: str) -> pl.DataFrame:
@@ -62,12 +91,17 @@ def _authorised(scheme: Scheme) -> pl.DataFrame:
 
 
 def _crossed(sums: Sums, scheme: Scheme) -> pl.DataFrame:
-    """Published findings that hold an assessed unit accountable for a red line the scheme uses."""
+    """Published findings that hold an assessed unit accountable for a red line the scheme uses.
+
+    A finding without the number of its bulletin is no decision: it caps nothing until the number is delivered.
+    """
     used = list(scheme.red_lines.used) if scheme.red_lines else []
     return (
         sums.findings.filter(pl.col("category").is_in(used) & (pl.col("grade") == "accountable"))
+        .filter(pl.col("bulletin_no").fill_null("").str.strip_chars() != "")
         .join(assessed_units(sums).select("org_id"), on="org_id", how="semi")
         .select("org_id", red_line_id="category", decision_doc_no="bulletin_no")
+        .unique(["org_id", "red_line_id"], keep="first", maintain_order=True)
         .sort("org_id", "red_line_id")
     )
 
@@ -81,6 +115,8 @@ def _money(
     claims = ranked.select("org_id", "peer_group", "incentive_score", "bonus_allowed").join(
         bases(sums, scheme.bonus.standard.fen), on="org_id", how="left", maintain_order="left"
     )
+    if not claims["base_fen"].sum():
+        return {}  # no staff was delivered for anybody, so there is nothing to share the pool by
     floor = pl.lit(scheme.bonus.pay_floor.fen, pl.Int64)
     paid = bonus_payments(
         claims.with_columns(floor_fen=floor), rules, total_fen=scheme.bonus.total.fen, carried_fen=sums.carried_fen

@@ -66,15 +66,22 @@ def satisfaction(scheme: Scheme) -> SatisfactionParameters | None:
 
 
 def track_rules(scheme: Scheme) -> tracks.TrackRules:
-    """How tracks are put together; the defaults of the method where the scheme does not say."""
+    """How tracks are put together; the defaults of the method where the scheme does not say.
+
+    Visible and latent are a composite with missing parts like the unit score, so its least weight is theirs.
+    """
     rules = scheme.tracks
     if rules is None:
         return tracks.TrackRules()
+    given: dict[str, Any] = {}
+    if scheme.unit_score is not None:
+        given["min_observed_weight"] = scheme.unit_score.min_observed_weight.fraction
     return tracks.TrackRules(
         quality_share=rules.quality_share.fraction,
         latent_share=rules.latent_share.fraction,
         cell_floor=rules.cell_floor.fraction,
         missing_track_cap=rules.missing_track_cap.fraction,
+        **given,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from scoring.adjustments import Selected, apply_exemptions, correct_facts, select_adjustments
-from scoring.anchored_points import anchored_points, cms_score100, satisfaction_scores, unit_indicators
+from scoring.anchored_points import anchored_points, cms_score100, satisfaction_scores, unit_indicators, with_cases
 from scoring.composite import effective_weights, list_scores, unit_score_table, unit_scores
 from scoring.exact import points_decimal
 from scoring.latent import latent_values
@@ -102,11 +102,30 @@ def _cms_points(facts: pl.DataFrame, sums: Sums, scheme: Scheme, period_id: str)
     rules = scheme.unit_points
     if rules is None or rules.scale != "cms":
         return _empty("unit_points")["unit_points"]
-    before = rules.baseline.of(period_id)
-    return unit_points(
-        facts_of(facts, period_id), facts_of(facts, before), rules.anchor_frame(), sums.indicators,
-        sums.organisations, period_id=period_id, baseline_period=before,
+    now, before = facts_of(facts, period_id), facts_of(facts, rules.baseline.of(period_id))
+    changed = assessed_units(sums).filter("changed")
+    return _whole_points(now, before, sums.indicators, sums.organisations, changed, rules, period_id)
+
+
+def _whole_points(
+    current: pl.DataFrame, earlier: pl.DataFrame, indicators: pl.DataFrame, organisations: pl.DataFrame,
+    changed: pl.DataFrame, rules: UnitPointRules, period_id: str,
+) -> pl.DataFrame:  # fmt: skip
+    """Points of the cms scale, which by itself knows neither too few cases nor units that changed (method C1, 3.8)."""
+    baseline = with_cases(earlier, indicators).join(changed.select("org_id"), on="org_id", how="anti")
+    points = unit_points(
+        current, baseline, rules.anchor_frame(), indicators, organisations, period_id=period_id,
+        baseline_period=rules.baseline.of(period_id),
     )  # fmt: skip
+    key = ["indicator_id", "org_id"]
+    few = current.join(with_cases(current, indicators), on=key, how="anti")
+    noted = few.select(*key, few=pl.lit("TOO_FEW_CASES"))
+    rows = points.join(noted, on=key, how="left", maintain_order="left")
+    enough = pl.col("few").is_null()
+    return rows.with_columns(
+        *(pl.when(enough).then(name).alias(name) for name in ("achievement", "improvement", "points")),
+        reason_codes=merged_reasons("reason_codes", "few"),
+    ).drop("few")
 
 
 def _indicator_points(
@@ -123,9 +142,8 @@ def _indicator_points(
     )
     current, earlier, noted = _with_latent(current, earlier, own, indicators, scheme, period_id)
     if rules.scale == "cms":
-        whole = unit_points(
-            current, earlier, rules.anchor_frame(), indicators, units, period_id=period_id, baseline_period=before
-        )
+        changed = units.filter("changed")
+        whole = _whole_points(current, earlier, indicators, units, changed, rules, period_id)
         return _noted(_of_hundred(whole), noted)
     columns = units.select("org_id", "org_name", "peer_group", "changed")
     return _noted(anchored_points(current, earlier, rules.anchor_frame(), indicators, columns), noted)
@@ -259,7 +277,9 @@ def _satisfaction(sums: Sums, scheme: Scheme, units: pl.DataFrame, period_id: st
     small = small_units(own.select("org_id", "peer_group", "n_respondents")).filter("pooled_periods")
     if scheme.tiers is None or small.is_empty() or sums.pooled_moments is None:
         return own
-    pooled = unit_satisfaction(sums.pooled_moments, asked, period_id=period_id, parameters=rules)
+    # Everybody could have answered once in each of the pooled periods.
+    each_time = asked.with_columns(pl.col("n_eligible") * sums.pooled_periods)
+    pooled = unit_satisfaction(sums.pooled_moments, each_time, period_id=period_id, parameters=rules)
     noted = pooled.join(small.select("org_id"), on="org_id", how="semi").with_columns(note=pl.lit("POOLED_PERIODS"))
     taken = noted.with_columns(reason_codes=merged_reasons("reason_codes", "note")).drop("note")
     rest = own.join(small.select("org_id"), on="org_id", how="anti")

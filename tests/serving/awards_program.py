@@ -166,8 +166,9 @@ def write_scheme(folder: Path) -> Path:
         "decided_on": "2025-12-01",
         "anchors": [{"indicator_id": name, **anchors} for name in INDICATORS],
     }
+    duty = {"duty_list_id": "QX", "duty_role": "village_statutory", "source": "register", "denominator": "在册户数"}
     scheme["indicators"]["entries"] = [
-        {"indicator_id": name, "weight": weight} for name, (_, _, _, weight) in INDICATORS.items()
+        {"indicator_id": name, "weight": weight, **duty} for name, (_, _, _, weight) in INDICATORS.items()
     ]
     scheme["satisfaction"] |= {
         "decided_on": "2025-12-01",

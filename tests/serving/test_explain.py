@@ -53,6 +53,7 @@ def test_the_score_is_the_published_figure_and_gives_no_hidden_one_away(call: Ca
 def test_mean_and_effect_add_up_to_the_published_figure() -> None:
     model = {"vs": 1.0, "overall_mean": 58.449}
     assert _score(77.6, model) == {"value": 77.6, "overall_mean": 58.4, "effect": 19.2}
+    assert _score(None, model) == {"value": None, "overall_mean": None, "effect": None}
 
 
 def test_the_mean_of_a_fit_is_shown_only_without_a_suppressed_department() -> None:
@@ -227,6 +228,9 @@ def test_what_was_missing_and_capped_is_said(documents: dict[str, Any]) -> None:
     assert codes(WITHOUT_FACTS, "bonus") == {"MEDIAN_FACTOR"}
     hidden = _find(documents[FEW_ANSWERS]["score"], "satisfaction")
     assert (hidden["value"], hidden["figures"]) == (None, {})
+    # What is shown of the others is rounded as in the ranking.
+    shown = _find(documents["V1"]["score"], "satisfaction")["figures"]
+    assert (shown["se"], shown["ci_low"]) == (round(shown["se"], 2), round(shown["ci_low"], 1))
 
 
 def test_every_word_of_a_tree_is_in_both_languages(documents: dict[str, Any]) -> None:
@@ -278,10 +282,10 @@ def test_a_department_too_unreliable_to_show_a_score_says_so(call: Call, home: P
         ).fetchone()[0]
     tree = _tree(call, home, "D6")
     assert (tree["score"]["value"], tree["raw_mean"], tree["adjusted_mean"]) == (None, None, None)
-    for language, said in (("zh", "得分不显示"), ("en", "The score is not shown")):
+    for language, said, mean in (("zh", "得分不显示", "原始均分（未"), ("en", "The score is not shown", "Raw mean")):
         out = call("--home", home, "explain", "D6", "-p", PERIOD, "--lang", language).out
         assert said in out
-        assert f"{stored:.1f}" not in out
+        assert not any(text in out for text in (f"{stored:.1f}", mean))
 
 
 def test_no_explanation_of_a_scored_unit_holds_a_rater(

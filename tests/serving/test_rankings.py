@@ -230,18 +230,18 @@ def test_units_are_ranked_inside_their_group_only(call: Call, awards_home: Path)
 def test_satisfaction_of_a_unit_with_few_respondents_is_nowhere(call: Call, awards_home: Path) -> None:
     stored = _stored(awards_home, "unit_satisfaction").filter(pl.col("org_id") == FEW_ANSWERS).row(0, named=True)
     assert (stored["n_respondents"], stored["reason_codes"].split(";")[0]) == (3, "SUPPRESSED_SMALL_N")
-    # Answers 1, 4 and 2 of 5, shifted by the place of the village: a mean no other figure of the unit has.
-    figures = {name: stored[name] for name in ("mean_0_100", "satisfaction_mean", "se", "ci_low", "ci_high")}
-    assert figures["mean_0_100"] is not None
-    hidden = {f"{float(value):.{places}f}" for value in figures.values() if value is not None for places in (1, 2, 6)}
+    names = ("mean_0_100", "satisfaction_mean", "se", "eb_se", "ci_low", "ci_high")
+    figures = [float(stored[name]) for name in names if stored[name] is not None]
+    assert stored["mean_0_100"] is not None
+    hidden = {f"{value:.{places}f}" for value in figures for places in (1, 2, 6)}
     for what in WHATS:
         for row in _rows(call, awards_home, what):
-            if FEW_ANSWERS in (row.get("org_id"), row.get("ratee_org_id")):
-                shown = {f"{row[name]:.{places}f}" for name in row if isinstance(row[name], float) for places in (1, 2)}
-                assert not shown & {f"{float(stored['mean_0_100']):.{places}f}" for places in (1, 2)}
-    explained = call("--home", awards_home, "explain", FEW_ANSWERS, "-p", PERIOD).out
-    numbers = set(re.findall(r"\d+\.\d+", explained))
-    assert not numbers & hidden
+            if row.get("org_id") == FEW_ANSWERS:
+                numbers = [value for value in row.values() if isinstance(value, float)]
+                assert not hidden & {f"{value:.{places}f}" for value in numbers for places in (1, 2, 6)}
+    for more in ([], ["--json"]):
+        explained = call("--home", awards_home, "explain", FEW_ANSWERS, "-p", PERIOD, *more).out
+        assert not hidden & set(re.findall(r"\d+\.\d+", explained))
     satisfaction = {row["org_id"]: row for row in _rows(call, awards_home, "satisfaction")}
     row = satisfaction[FEW_ANSWERS]
     states = {name: value for name, value in row.items() if name.endswith(STATE)}
@@ -294,6 +294,8 @@ def test_turnout_is_by_stratum(call: Call, awards_home: Path) -> None:
     assert sum(row["n_eligible_raters"] for row in rating) == 18
     assert sum(row["n_raters"] for row in rating) == 18
     assert all(row["turnout"] == 1.0 for row in rating)
+    assert len({row["peer_group"] for row in rows}) > 1
+    assert call("--home", awards_home, "rankings", "-p", PERIOD, "-w", "turnout").out.count(RELEASE) == 1
     only = _rows(call, awards_home, "turnout", "--peer-group", "政法")
     assert [row["stratum"].rpartition("/")[2] for row in only] == ["政法"]
 

@@ -212,6 +212,7 @@ def scheme_text(**rating_rules: str) -> str:
     for name, value in {"fit_by": "all", **rating_rules}.items():
         scheme["rating"][name]["value"] = value
     scheme["unit_points"]["scale"] = "cms"
+    scheme["unit_points"]["decided_on"] = "2025-12-15"
     scheme["unit_points"]["anchors"] = [
         {"indicator_id": name, "achievement_threshold": threshold, "benchmark": benchmark}
         for name, threshold, benchmark in zip(INDICATORS, (50, 50, 70), (85, 85, 45), strict=True)

@@ -228,7 +228,7 @@ def test_satisfaction_below_the_minimum_shows_no_figure_at_all(monkeypatch: pyte
     assert (shown["mean_0_100"], shown["se"], shown["n_respondents"]) == (61.3, 2.0, 9)
 
 
-def test_counts_of_a_department_are_bands_among_the_flags_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flags_of_departments_have_bands_and_those_of_units_are_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
     def flag(kind: str, org_id: str, **more: Any) -> dict[str, Any]:
         counts = {"n_flagged": 12, "n_examined": 18, "statistic": 0.6667, "evidence": "12/18"}
         return {"period_id": "P", "subject_kind": kind, "org_id": org_id, "flag": "any"} | counts | more
@@ -246,6 +246,27 @@ def test_counts_of_a_department_are_bands_among_the_flags_too(monkeypatch: pytes
         monkeypatch.setattr(module, "read_results", lambda _engine, _release, table: tables[table])
     rows = {row["org_id"]: row for row in records.anomalies(NOBODY, "R", RULE).rows.to_dicts()}
     told = {name: (row["n_flagged"], row["n_examined"], row["evidence"]) for name, row in rows.items()}
-    assert told == {"A": ("10-19", "10-19", None), "B": (None,) * 3, "V": ("12", "18", "12/18"), "W": (None,) * 3}
+    assert told == {"A": ("10-19", "10-19", None), "B": (None,) * 3}
     assert (rows["B"]["score_without"], rows["B"]["score_difference"]) == (None, None)
-    assert rows["W"]["n_examined_state"] == "suppressed"
+    assert rows["B"]["n_examined_state"] == "suppressed"
+
+
+def test_a_unit_without_a_peer_group_is_ranked_with_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = [
+        {"period_id": "P", "org_id": org_id, "peer_group": group, "rank": rank, "n_ranked": 2, "observed_weight": 1,
+         "differentiated_score": 70}
+        for org_id, group, rank in (("A", "G", 2), ("B", "G", 1), ("C", None, 1))
+    ]  # fmt: skip
+    tables = {"unit_score": _stored("unit_score", scores)}
+    monkeypatch.setattr(units, "read_results", lambda _engine, _release, table: tables.get(table, _stored(table, [])))
+    rows = units.units(NOBODY, "R", RULE).rows
+    assert rows.select("org_id", "rank").rows() == [("B", 1), ("A", 2), ("C", None)]
+
+
+def test_the_peer_group_of_a_stratum_is_its_last_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    strata = {"village/hill": "hill", "village/*": None, "*": None, "G": "G"}
+    rows = [{"period_id": "P", "role": "may_rate", "stratum": stratum, "turnout": 0.66666} for stratum in strata]
+    monkeypatch.setattr(records, "read_results", lambda *_: _stored("frame_turnout", rows))
+    view = records.turnout(NOBODY, "R", RULE)
+    assert dict(view.rows.select("stratum", "peer_group").rows()) == strata
+    assert set(view.rows["turnout"]) == {0.667}

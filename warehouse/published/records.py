@@ -12,6 +12,7 @@ from warehouse.published.disclosure import SUPPRESSED, MinimumCell, count_band, 
 from warehouse.releases import read_results
 
 DEPARTMENT = "department"
+UNIT = "unit"
 
 
 def turnout(engine: Engine, release_id: str, rule: MinimumCell) -> View:
@@ -54,12 +55,17 @@ def adjustments(engine: Engine, release_id: str, rule: MinimumCell) -> View:
 
 
 def anomalies(engine: Engine, release_id: str, rule: MinimumCell) -> View:
-    """Signs to be checked, with the names of their subjects; of departments counts are bands, as elsewhere."""
+    """Signs to be checked about departments and the programme, with counts as bands.
+
+    What was noticed about single units stays in the warehouse for the auditor: a rated department that read
+    here which village rates it oddly could answer in kind.
+    """
     table = ANOMALY
     hidden = published_departments(engine, release_id, rule).filter(pl.col("score_hidden"))
     names = read_results(engine, release_id, FRAME_MEMBER.name).sort("role", "org_id", "other_org_id")
     names = names.unique("org_id", keep="first", maintain_order=True).select("org_id", "org_name", "peer_group")
-    rows = read_results(engine, release_id, table.name).join(names, on="org_id", how="left")
+    flags = read_results(engine, release_id, table.name).filter(pl.col("subject_kind") != UNIT)
+    rows = flags.join(names, on="org_id", how="left")
     of_department = pl.col("subject_kind") == DEPARTMENT
     not_shown = of_department & pl.col("org_id").is_in(hidden["ratee_org_id"].implode())
     rows = rows.with_columns(is_suppressed=not_shown | has_reason(SUPPRESSED))
