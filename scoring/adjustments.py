@@ -119,7 +119,7 @@ def select_adjustments(adjustments: pl.DataFrame, rules: AppealRules, *, period_
         ``rows``: adjustment_id, adj_kind, target_table, org_id, indicator_id, fact_period_id, adder_id,
         ground, decision, decided_value, decided_at, decision_doc_no, sorted by adjustment_id. Pending,
         rejected and withdrawn ones are left out; decided ones without a document, appeals on other
-        grounds and appeals filed too late are ``steps`` with a reason.
+        grounds, appeals filed too late and keys that name another organisation are ``steps`` with a reason.
 
     Raises:
         ValueError: An adjustment occurs twice.
@@ -134,6 +134,7 @@ def select_adjustments(adjustments: pl.DataFrame, rules: AppealRules, *, period_
             "target_table",
             "org_id",
             *(_named_in_key(name, alias) for name, alias in _KEY_NAMES.items()),
+            _named_in_key("org_id", "key_org_id"),
             "decision",
             pl.col("decided_value").cast(pl.Decimal(18, 6)),
             "decided_at",
@@ -149,9 +150,10 @@ def select_adjustments(adjustments: pl.DataFrame, rules: AppealRules, *, period_
         "GROUND_NOT_LISTED": (pl.col("adj_kind") == "appeal")
         & ~pl.col("ground").is_in(list(rules.grounds)).fill_null(value=False),
         "FILED_TOO_LATE": (pl.col("adj_kind") == "appeal") & _too_late(rules),
+        "KEY_CONTRADICTS": (pl.col("key_org_id") != pl.col("org_id")).fill_null(value=False),
     }
     judged = read.with_columns(join_reasons(reasons))
-    rows = judged.filter(pl.col("reason_codes").is_null()).drop("reason_codes", "filed_at", "grounds")
+    rows = judged.filter(pl.col("reason_codes").is_null()).drop("reason_codes", "filed_at", "grounds", "key_org_id")
     return Selected(rows, _steps(judged.filter(pl.col("reason_codes").is_not_null()), _target()))
 
 

@@ -90,7 +90,8 @@ def usable_adders(adders: pl.DataFrame, units: pl.DataFrame, rules: AdderRules) 
         rules: The list and the limits.
 
     Returns:
-        The adders ``incentive_scores`` takes, and a step with ``ADDER_REFUSED`` for each of the others.
+        The adders ``incentive_scores`` takes, and a step with ``ADDER_REFUSED`` for each of the others. An adder may
+        be earned several times, each with its own decision; what they add together has a limit.
     """
     wrong = pl.any_horizontal(*_wrong_adders(units, rules).values())
     steps = adders.filter(wrong).select(

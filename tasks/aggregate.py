@@ -150,12 +150,14 @@ def latent_window(period_id: str, scheme: Scheme) -> tuple[str, ...]:
 def take_snapshot(workspace: Workspace, period: Mapping[str, Any], scheme: Scheme) -> Snapshot:
     """The loaded files a period's result depends on, as they are now."""
     pooled = _periods_before(workspace, period, _pooled_periods(scheme) - 1)
-    wanted = {*periods_read(str(period["period_id"]), scheme), *pooled}
+    wanted = set(periods_read(str(period["period_id"]), scheme))
     files: dict[str, tuple[LoadedFile, ...]] = {}
     for name in (*PERIOD_DATASETS, *REFERENCE_DATASETS):
         found = loaded_files(workspace.engine, name)
         if DATASETS[name].partition_by:
-            found = [file for file in found if set(file.periods) & wanted]
+            # Of the pooled periods only the answers are read.
+            read = {*wanted, *pooled} if name == "survey_response" else wanted
+            found = [file for file in found if set(file.periods) & read]
         files[name] = tuple(found)
     carried = _carried(workspace, period) if scheme.bonus else 0
     snapshot = Snapshot(period, files, {name: workspace.lake.version(name) for name in files}, carried, pooled=pooled)

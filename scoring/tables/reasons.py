@@ -160,6 +160,16 @@ REASONS: Mapping[str, Reason] = {
             "the adder is not listed, has no points or evidence, or its unit is not assessed: nothing is added",
         ),
         Reason(
+            "KEY_CONTRADICTS",
+            "业务键写的单位与申报单位不一致，不予调整",
+            "the key names another organisation than the row: nothing is adjusted",
+        ),
+        Reason(
+            "VALUE_OUT_OF_RANGE",
+            "认定值超出该指标的取值范围，不予采用",
+            "the decided value is outside the range of the indicator: it is not used",
+        ),
+        Reason(
             "EXCLUSION_INCOMPLETE",
             "剔除决定没有写明评分单位、决定机关或文号，不予剔除",
             "the exclusion names no unit, nobody who decided or no document: nothing is taken out",

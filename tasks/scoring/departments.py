@@ -122,8 +122,8 @@ def _composite(
         schema={"indicator_id": pl.String, "part": pl.String, "weight": pl.Int64},
         orient="row",
     )
-    # A score that is not reliable enough to be shown is no part of anything that is.
-    reliable = pl.col("reason_codes").fill_null("").str.contains("INSUFFICIENT_RELIABILITY").not_()
+    # A score that is not reliable enough to be shown, or that few can judge, is no part of anything that is ranked.
+    reliable = pl.col("reason_codes").fill_null("").str.contains("INSUFFICIENT_RELIABILITY|LOW_CONTACT").not_()
     rating = scored.scores.select(
         "ratee_org_id", "org_name", "peer_group",
         reverse_rating_score=pl.when(reliable).then((pl.col("score_shrunken") * POINT).round().cast(pl.Int64)),

@@ -46,7 +46,8 @@ def incentive_tables(units: UnitTables, sums: Sums, scheme: Scheme, period_id: s
 
 def _exclusions(units: UnitTables, sums: Sums) -> pl.DataFrame:
     """Exclusions as steps; one of ballots that says no unit or nobody who decided takes nothing out."""
-    applied_ones = ballot_exclusions(sums.adjustments)["adjustment_id"].implode()
+    known = ballot_exclusions(sums.adjustments).join(sums.frame.units, on="rater_org_id", how="semi")
+    applied_ones = known["adjustment_id"].implode()
     about_ballots = units.selected.rows.filter(pl.col("target_table") == "rating_event")["adjustment_id"].implode()
     identifier = pl.col("adjustment_id")
     partly = units.selected.rows.filter((pl.col("target_table") == "rating_frame") & (pl.col("decision") != "upheld"))
