@@ -187,11 +187,8 @@ def _carried(workspace: Workspace, period: Mapping[str, Any]) -> int:
     own = published_release(workspace.engine, str(period["period_id"]))
     if own is not None:
         return int(json.loads(own["manifest"]).get("carried_fen", 0))
-    before = [
-        row for row in periods(workspace.engine)
-        if row["kind"] == period["kind"] and row["end_date"] == period["start_date"]
-    ]  # fmt: skip
-    published = published_release(workspace.engine, before[0]["period_id"]) if len(before) == 1 else None
+    before = _periods_before(workspace, period, 1)
+    published = published_release(workspace.engine, before[0]) if before else None
     if published is None:
         return 0
     return carried_reserve(read_results(workspace.engine, published["release_id"], "bonus_pool"))
@@ -245,7 +242,7 @@ def aggregate(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> Sums:
     return Sums(
         ratings=rating_sums(ratings, items),
         patterns=answer_patterns(ratings, items) if scheme.anomalies else None,
-        channels=channel_counts(ratings if "channel" in _fixed_effects(scheme) else ratings.limit(0)),
+        channels=channel_counts(ratings if "channel" in scheme.rating.effects else ratings.limit(0)),
         answers=answer_sums(responses, survey_items),
         moments=moments,
         pooled_moments=_pooled(workspace, snapshot, moments, survey_items, scheme),
@@ -272,10 +269,6 @@ def _published(workspace: Workspace, release_id: str | None) -> Mapping[str, pl.
     if release_id is None:
         return None
     return {name: read_results(workspace.engine, release_id, name) for name in RESULT_TABLES}
-
-
-def _fixed_effects(scheme: Scheme) -> tuple[str, ...]:
-    return scheme.rating.fixed_effects.value if scheme.rating.fixed_effects else ()
 
 
 def dimension_weighted(items: pl.DataFrame, rules: RatingRules) -> pl.DataFrame:

@@ -116,6 +116,11 @@ class RatingRules(Model):
         return self
 
     @property
+    def effects(self) -> tuple[str, ...]:
+        """Names of the fixed effects; none when the scheme does not say."""
+        return self.fixed_effects.value if self.fixed_effects else ()
+
+    @property
     def answers(self) -> Mapping[str, Fraction | None]:
         """Value on 0-100 of every named answer; None carries no value."""
         return {each.label: each.points.fraction if each.points else None for each in self.named_answers or ()}

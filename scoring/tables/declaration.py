@@ -55,6 +55,10 @@ class ResultTable:
                 return column
         raise KeyError(f"{self.name} has no column {name}")
 
+    def empty(self) -> pl.DataFrame:
+        """The table without rows: what it rules was not asked for."""
+        return pl.DataFrame(schema=self.schema)
+
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with exactly the declared columns and types, floats rounded, sorted by the key.
 

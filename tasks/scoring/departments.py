@@ -20,7 +20,7 @@ from scoring.mixed_model import MixedModel
 from scoring.rater_classes import with_channel, with_rater_class
 from scoring.scheme import Scheme
 from scoring.sums import RAW_SCALE, voter_cells
-from scoring.tables import RESULT_TABLES
+from scoring.tables import ANOMALY, DEPARTMENT_COMPOSITE
 from tasks.aggregate import Sums
 from tasks.scoring import parameters
 from tasks.scoring.facts import facts_of
@@ -44,7 +44,7 @@ def department_tables(sums: Sums, scheme: Scheme, period_id: str) -> DepartmentT
     assessed = assessed_departments(sums)
     scored = department_results(
         _cells(ballots, sums, scheme), sums.ratings.item_cells, sums.items, assessed, scheme.rating,
-        period_id=period_id, fixed_effects=_fixed_effects(scheme), ranking=parameters.department_ranks(scheme),
+        period_id=period_id, fixed_effects=scheme.rating.effects, ranking=parameters.department_ranks(scheme),
     )  # fmt: skip
     cell = scheme.minimum_cell
     return DepartmentTables(
@@ -83,14 +83,10 @@ def _cells(ballots: pl.DataFrame, sums: Sums, scheme: Scheme, *, person: bool = 
         (each.rater_class, each.org_kinds, int(each.weight.fraction * RAW_SCALE)) for each in rules.class_weights or ()
     ]
     classed = with_rater_class(cells, sums.frame.units, classes)
-    if "channel" not in _fixed_effects(scheme):
+    if "channel" not in scheme.rating.effects:
         return classed
     by_person = person or rules.rater_level.value == "person"
     return with_channel(classed, sums.channels, voter="rater_id" if by_person else "rater_org_id")
-
-
-def _fixed_effects(scheme: Scheme) -> tuple[str, ...]:
-    return scheme.rating.fixed_effects.value if scheme.rating.fixed_effects else ()
 
 
 def ballot_exclusions(adjustments: pl.DataFrame) -> pl.DataFrame:
@@ -112,8 +108,7 @@ def _composite(
 ) -> pl.DataFrame:
     rules = parameters.department_composite(scheme)
     if rules is None or scheme.department_composite is None:
-        table = RESULT_TABLES["department_composite"]
-        return table.conform(pl.DataFrame(schema=table.schema))
+        return DEPARTMENT_COMPOSITE.empty()
     points = _indicator_points(sums, scheme, assessed, period_id)
     wanted = scheme.department_composite
     weights = pl.DataFrame(
@@ -177,9 +172,8 @@ def _anomalies(
     ballots: pl.DataFrame, sums: Sums, scheme: Scheme, scored: DepartmentResults, period_id: str
 ) -> pl.DataFrame:
     limits = parameters.anomalies(scheme)
-    table = RESULT_TABLES["anomaly_flag"]
     if limits is None or sums.patterns is None or ballots.is_empty():
-        return table.conform(pl.DataFrame(schema=table.schema))
+        return ANOMALY.empty()
     units = sums.frame.units.select("peer_group", org_id="rater_org_id")
     roster = sums.frame.units.select(org_id="rater_org_id", n_eligible_raters="n_raters")
     return anomaly_results(

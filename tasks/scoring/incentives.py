@@ -28,7 +28,7 @@ def incentive_tables(units: UnitTables, sums: Sums, scheme: Scheme, period_id: s
     organisations = sums.frame.assessed.select("org_id", "org_name", "peer_group")
     adders = select_adders(units.selected.rows)
     steps = [*units.steps, _exclusions(units, sums)]
-    tables = {name: _empty(name) for name in ("incentive_score", "bonus", "bonus_pool")}
+    tables = {name: RESULT_TABLES[name].empty() for name in ("incentive_score", "bonus", "bonus_pool")}
     rules = parameters.tier_rules(scheme)
     if not units.scores.is_empty() and scheme.incentive is not None and rules is not None:
         candidates, limits = _candidates(units), parameters.adders(scheme)
@@ -66,10 +66,6 @@ def _without_effect(units: UnitTables, steps: Sequence[pl.DataFrame]) -> pl.Data
         "adjustment_id", "adj_kind", "org_id", what="target_table", before=number, after=number,
         decision_doc_no="decision_doc_no", reason_codes=pl.lit("NOTHING_TO_ADJUST"),
     )  # fmt: skip
-
-
-def _empty(name: str) -> pl.DataFrame:
-    return RESULT_TABLES[name].conform(pl.DataFrame(schema=RESULT_TABLES[name].schema))
 
 
 def _candidates(units: UnitTables) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from scoring.points import unit_points
 from scoring.satisfaction import satisfaction_means
 from scoring.scheme import IndicatorRules, Scheme, UnitPointRules
 from scoring.sums import raw_units
-from scoring.tables import RESULT_TABLES, merged_reasons
+from scoring.tables import RESULT_TABLES, UNIT_POINTS, UNIT_SATISFACTION, merged_reasons
 from scoring.tiers import small_units
 from scoring.tracks import applicable, cell_scores, process_scores, results_scores, unit_cells
 from scoring.unit_satisfaction import unit_satisfaction
@@ -66,7 +66,9 @@ def unit_tables(sums: Sums, scheme: Scheme, period_id: str) -> UnitTables:
     }
     rules = parameters.unit_composite(scheme)
     if rules is None or scheme.indicators is None or scheme.unit_points is None:
-        return UnitTables({**tables, **_empty(*_CHAIN)}, pl.DataFrame(), tuple(steps), selected)
+        return UnitTables(
+            {**tables, **{name: RESULT_TABLES[name].empty() for name in _CHAIN}}, pl.DataFrame(), tuple(steps), selected
+        )
     counted = _indicators(sums, scheme.indicators)
     points = _indicator_points(
         corrected.facts, counted, scheme, scheme.unit_points, units, sums.frame.lineage, period_id
@@ -113,15 +115,11 @@ def _possible(selected: Selected, indicators: pl.DataFrame) -> Selected:
 _CHAIN = ("unit_indicator", "unit_cell", "unit_score", "effective_weight")
 
 
-def _empty(*names: str) -> dict[str, pl.DataFrame]:
-    return {name: RESULT_TABLES[name].conform(pl.DataFrame(schema=RESULT_TABLES[name].schema)) for name in names}
-
-
 def _cms_points(facts: pl.DataFrame, sums: Sums, scheme: Scheme, period_id: str) -> pl.DataFrame:
     """Whole points of every organisation with a fact; none on the anchored scale."""
     rules = scheme.unit_points
     if rules is None or rules.scale != "cms":
-        return _empty("unit_points")["unit_points"]
+        return UNIT_POINTS.empty()
     now, before = facts_of(facts, period_id), facts_of(facts, rules.baseline.of(period_id))
     changed = assessed_units(sums).filter("changed")
     return _whole_points(now, before, sums.indicators, sums.organisations, changed, rules, period_id)
@@ -199,11 +197,7 @@ def _with_latent(
     years = latent_window(period_id, scheme)
     latent = indicators.filter(pl.col("achievement_kind") == "latent")
     if not years or latent.is_empty() or scheme.latent is None:
-        return (
-            current,
-            earlier,
-            pl.DataFrame(schema={"indicator_id": pl.String, "org_id": pl.String, "noted": pl.String}),
-        )
+        return current, earlier, pl.DataFrame(schema=_NOTES)
     weights = [weight.number for weight in scheme.latent.window_weights]
     found = latent_values(
         facts.join(latent.select("indicator_id"), on="indicator_id", how="semi"), latent, years=years, weights=weights
@@ -288,7 +282,7 @@ def _exempted(
 def _satisfaction(sums: Sums, scheme: Scheme, units: pl.DataFrame, period_id: str) -> pl.DataFrame:
     rules = parameters.satisfaction(scheme)
     if rules is None:
-        return _empty("unit_satisfaction")["unit_satisfaction"]
+        return UNIT_SATISFACTION.empty()
     people = sums.organisations.select("org_id", n_eligible="population")
     asked = units.select("org_id", "org_name", "peer_group").join(
         people, on="org_id", how="left", maintain_order="left"
@@ -303,7 +297,7 @@ def _satisfaction(sums: Sums, scheme: Scheme, units: pl.DataFrame, period_id: st
     noted = pooled.join(small.select("org_id"), on="org_id", how="semi").with_columns(note=pl.lit("POOLED_PERIODS"))
     taken = noted.with_columns(reason_codes=merged_reasons("reason_codes", "note")).drop("note")
     rest = own.join(small.select("org_id"), on="org_id", how="anti")
-    return RESULT_TABLES["unit_satisfaction"].conform(pl.concat([rest, taken]))
+    return UNIT_SATISFACTION.conform(pl.concat([rest, taken]))
 
 
 def _parts(
