@@ -189,6 +189,27 @@ def _steps(
     ).select(STEP_COLUMNS)
 
 
+def within_range(selected: Selected, indicators: pl.DataFrame) -> Selected:
+    """Decided values of facts outside the range of their indicator become steps with a reason and are not used.
+
+    Args:
+        selected: See ``select_adjustments``.
+        indicators: indicator_id, min, max (null: no limit).
+    """
+    limits = indicators.select("indicator_id", low="min", high="max")
+    rows = selected.rows.join(limits, on="indicator_id", how="left", maintain_order="left")
+    value = pl.col("decided_value")
+    outside = ((value < pl.col("low")) | (value > pl.col("high"))).fill_null(value=False) & _about_facts()
+    steps = _steps(rows.filter(outside).with_columns(reason_codes=pl.lit("VALUE_OUT_OF_RANGE")), _target())
+    return Selected(rows.filter(~outside).drop("low", "high"), pl.concat([selected.steps, steps]))
+
+
+def _about_facts() -> pl.Expr:
+    """Corrections and appeals that put a value in the place of a fact."""
+    kind = pl.col("adj_kind").is_in(["correction", "appeal"])
+    return kind & (pl.col("target_table") == "performance_fact") & pl.col("decided_value").is_not_null()
+
+
 def correct_facts(facts: pl.DataFrame, rows: pl.DataFrame) -> Corrected:
     """Puts decided values in the place of facts: corrections, and appeals about a fact or a baseline.
 
@@ -202,13 +223,8 @@ def correct_facts(facts: pl.DataFrame, rows: pl.DataFrame) -> Corrected:
         The facts in the order given, and one step per decision.
     """
     key = ["indicator_id", "org_id", "period_id"]
-    about_facts = (
-        (pl.col("target_table") == "performance_fact")
-        & pl.col("adj_kind").is_in(["correction", "appeal"])
-        & pl.col("decided_value").is_not_null()
-    )
     decisions = (
-        rows.filter(about_facts)
+        rows.filter(_about_facts())
         .with_columns(period_id="fact_period_id")
         .sort(*key, "decided_at", "adjustment_id")
         .join(facts.select(*key, "value", known=pl.lit(value=True)), on=key, how="left", maintain_order="left")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from scoring.adjustments import Selected, apply_exemptions, correct_facts, select_adjustments
+from scoring.adjustments import Selected, apply_exemptions, correct_facts, select_adjustments, within_range
 from scoring.anchored_points import anchored_points, cms_score100, satisfaction_scores, unit_indicators, with_cases
 from scoring.composite import effective_weights, list_scores, unit_score_table, unit_scores
 from scoring.exact import points_decimal
@@ -50,9 +50,8 @@ def assessed_units(sums: Sums) -> pl.DataFrame:
 
 def unit_tables(sums: Sums, scheme: Scheme, period_id: str) -> UnitTables:
     """Every result about units of one period up to the differentiated score."""
-    selected = _possible(
-        select_adjustments(sums.adjustments, parameters.appeals(scheme), period_id=period_id), sums.indicators
-    )
+    decided = select_adjustments(sums.adjustments, parameters.appeals(scheme), period_id=period_id)
+    selected = within_range(decided, sums.indicators)
     corrected = correct_facts(sums.facts, selected.rows)
     units = assessed_units(sums)
     satisfied = _satisfaction(sums, scheme, units, period_id)
@@ -92,24 +91,6 @@ def unit_tables(sums: Sums, scheme: Scheme, period_id: str) -> UnitTables:
         ),
     }
     return UnitTables({**tables, **chain}, scores, (*steps, *exempted), selected)
-
-
-def _possible(selected: Selected, indicators: pl.DataFrame) -> Selected:
-    """Decided values of facts outside the range of their indicator become steps with a reason and are not used."""
-    limits = indicators.select("indicator_id", low=pl.col("min"), high=pl.col("max"))
-    rows = selected.rows.join(limits, on="indicator_id", how="left", maintain_order="left")
-    value = pl.col("decided_value")
-    outside = ((value < pl.col("low")) | (value > pl.col("high"))).fill_null(value=False)
-    wrong = (
-        outside & (pl.col("target_table") == "performance_fact") & pl.col("adj_kind").is_in(["appeal", "correction"])
-    )
-    number = pl.lit(None, pl.Decimal(18, 6))
-    steps = rows.filter(wrong).select(
-        "adjustment_id", "adj_kind", "org_id",
-        what=pl.concat_str("target_table", "indicator_id", "fact_period_id", separator="/", ignore_nulls=True),
-        before=number, after=number, decision_doc_no="decision_doc_no", reason_codes=pl.lit("VALUE_OUT_OF_RANGE"),
-    )  # fmt: skip
-    return Selected(rows.filter(~wrong).drop("low", "high"), pl.concat([selected.steps, steps]))
 
 
 _CHAIN = ("unit_indicator", "unit_cell", "unit_score", "effective_weight")

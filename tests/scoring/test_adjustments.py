@@ -25,6 +25,7 @@ from scoring.adjustments import (
     only_appellants,
     select_adders,
     select_adjustments,
+    within_range,
 )
 from scoring.exact import POINT
 from scoring.incentives import AdderRules, incentive_scores
@@ -379,3 +380,32 @@ def test_a_review_share_is_compared_exactly() -> None:
     before = scores(("V0", "WATER", 1, 1), ("V0", "ROADS", 1, 2))
     rules = ExemptionRules(review_share=Fraction(1, 3))
     assert apply_exemptions(before, selected(exemption(1, "WATER")), rules).review["needs_review"].to_list() == [False]
+
+
+def test_a_key_that_names_another_organisation_adjusts_nobody() -> None:
+    key = {"indicator_id": "WATER", "ground": "wrong_fact"}
+    given = frame(
+        adjustment(1, "appeal", key | {"org_id": "V9"}, decided_value=Decimal(1)),
+        adjustment(2, "appeal", key | {"org_id": "V0"}, decided_value=Decimal(1)),
+    )
+    found = select_adjustments(given, AppealRules(), period_id="2026")
+    assert found.rows["adjustment_id"].to_list() == ["ADJ02"]
+    assert found.steps.select("adjustment_id", "reason_codes").rows() == [("ADJ01", "KEY_CONTRADICTS")]
+
+
+def test_a_value_the_indicator_cannot_have_is_not_used() -> None:
+    key = {"indicator_id": "WATER", "ground": "wrong_fact"}
+    values = (Decimal("1.5"), Decimal("-0.1"), Decimal(1), Decimal(0))
+    given = frame(*(adjustment(number, "correction", key, decided_value=value) for number, value in enumerate(values)))
+    free = frame(adjustment(8, "correction", {"indicator_id": "JOBS"}, decided_value=Decimal(999)))
+    limits = pl.DataFrame(
+        {"indicator_id": ["WATER", "JOBS"], "min": [Decimal(0), None], "max": [Decimal(1), None]},
+        schema_overrides={"min": DECIMAL, "max": DECIMAL},
+    )
+    chosen = select_adjustments(pl.concat([given, free]), AppealRules(), period_id="2026")
+    found = within_range(chosen, limits)
+    assert found.rows["adjustment_id"].to_list() == ["ADJ02", "ADJ03", "ADJ08"]
+    assert found.steps.select("adjustment_id", "reason_codes").rows() == [
+        ("ADJ00", "VALUE_OUT_OF_RANGE"),
+        ("ADJ01", "VALUE_OUT_OF_RANGE"),
+    ]

@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.exact import POINT
-from scoring.incentives import ADDER_COLUMNS, AdderRules, incentive_rows, incentive_scores, post_holder_scores
+from scoring.incentives import (
+    ADDER_COLUMNS,
+    AdderRules,
+    incentive_rows,
+    incentive_scores,
+    post_holder_scores,
+    usable_adders,
+)
 from scoring.red_lines import apply_red_lines
 from scoring.tiers import TierRules, tiers
 
@@ -151,3 +158,16 @@ def test_a_post_holder_has_the_mean_of_the_units_by_months() -> None:
     assert result.rows() == [("P1", 12, 75 * POINT), ("P2", 1, 80 * POINT), ("P3", 0, None)]
     with pytest.raises(ValueError, match="positive"):
         post_holder_scores(posts.with_columns(months=pl.lit(0, pl.Int64())), scores)
+
+
+def test_an_adder_that_may_not_be_added_is_refused_alone() -> None:
+    good = ("V0", "innovation", 2 * POINT, EVIDENCE)
+    given_adders = adders(
+        good, ("V0", "night_shift", POINT, EVIDENCE), ("V0", "innovation", None, EVIDENCE),
+        ("V0", "innovation", POINT, "  "), ("V9", "innovation", POINT, EVIDENCE), ("V0", None, POINT, EVIDENCE),
+    )  # fmt: skip
+    usable, refused = usable_adders(given_adders, units(80 * POINT), RULES)
+    assert usable["adjustment_id"].to_list() == ["ADJ00"]
+    assert refused["adjustment_id"].to_list() == ["ADJ01", "ADJ02", "ADJ03", "ADJ04", "ADJ05"]
+    assert set(refused["reason_codes"]) == {"ADDER_REFUSED"}
+    assert incentive_scores(units(80 * POINT), usable, RULES).units["adder"].to_list() == [2 * POINT]
