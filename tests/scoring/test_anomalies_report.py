@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -89,7 +90,7 @@ def scored(rows: pl.DataFrame) -> pl.DataFrame:
 def run(
     rows: pl.DataFrame,
     *,
-    level: str = "unit",
+    level: Literal["person", "unit"] = "unit",
     triggers: pl.DataFrame | None = None,
     roster: pl.DataFrame | None = None,
     parameters: AnomalyParameters = PARAMETERS,
@@ -97,7 +98,7 @@ def run(
     """All flags of the rows; the published score has units or persons as voters."""
     ratings = scored(rows)
     ballots = rating_sums(ratings.lazy(), ITEMS).ballots
-    cells_of: Callable[[pl.DataFrame], pl.DataFrame] = partial(voter_cells, items=ITEMS, rater_level=level)  # type: ignore[arg-type]
+    cells_of: Callable[[pl.DataFrame], pl.DataFrame] = partial(voter_cells, items=ITEMS, rater_level=level)
     models = {"all": fit(crossed_sums(cells_of(ballots)))}
     results = anomaly_results(
         answer_patterns(ratings.lazy(), ITEMS),

@@ -52,11 +52,18 @@ def named(values: list[int | None]) -> dict[str, int | None]:
     return {f"part_{number}": value for number, value in enumerate(values)}
 
 
-def one(values: list[int | None], weights: list[int | Fraction], **minima: object) -> int | None:
+def one(
+    values: list[int | None],
+    weights: list[int | Fraction],
+    *,
+    min_observed_weight: Fraction = Fraction(0),
+    min_parts: int = 1,
+) -> int | None:
     row = named(values)
     rules = CompositeRules(
         {name: Fraction(weight) for name, weight in zip(row, weights, strict=True)},
-        **{"min_observed_weight": Fraction(0), "min_parts": 1, **minima},  # type: ignore[arg-type]
+        min_observed_weight,
+        min_parts,
     )
     result: int | None = composite(frame([dict(row)], tuple(row)), rules)["raw_score"].item()
     return result

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.shrinkage import (
+    Tau2Method,
     beta_binomial,
     empirical_bayes,
     fay_herriot,
@@ -32,10 +33,10 @@ variances = st.floats(1e-6, 1e6)
 )
 @settings(max_examples=200, derandomize=True, deadline=None)
 def test_invariant_06_shrunken_means_lie_between_the_data_and_the_prior(
-    means: list[tuple[float, float]], method: str
+    means: list[tuple[float, float]], method: Tau2Method
 ) -> None:
     y, psi = (np.array(column) for column in zip(*means, strict=True))
-    fit = fay_herriot(y, psi, method=method)  # type: ignore[arg-type]
+    fit = fay_herriot(y, psi, method=method)
     assert fit.tau2 >= 0
     assert ((fit.gamma >= 0) & (fit.gamma <= 1)).all()
     assert (fit.estimate >= np.minimum(y, fit.prior)).all()
@@ -96,17 +97,17 @@ def test_a_second_lower_mode_of_the_likelihood_is_not_taken() -> None:
 
 
 @pytest.mark.parametrize("method", ["REML", "PM"])
-def test_equal_variances_have_the_closed_form(method: str) -> None:
+def test_equal_variances_have_the_closed_form(method: Tau2Method) -> None:
     """tau2 = s2 - psi, gamma = 1 - psi/s2, and 0 where the spread is within chance."""
     y = np.array([50.0, 60.0, 70.0, 80.0, 90.0])
-    fit = fay_herriot(y, np.full(5, 50.0), method=method)  # type: ignore[arg-type]
+    fit = fay_herriot(y, np.full(5, 50.0), method=method)
     assert fit.tau2 == pytest.approx(200.0, rel=1e-12)
     assert fit.gamma == pytest.approx(np.full(5, 0.8), rel=1e-12)
     assert fit.estimate == pytest.approx([54, 62, 70, 78, 86], rel=1e-12)
     assert fit.se == pytest.approx(np.full(5, math.sqrt(0.8 * 50 + 0.04 * 50)), rel=1e-12)
     low, high = fit.interval()
     assert (high - low) / 2 == pytest.approx(1.959963985 * fit.se, rel=1e-8)
-    noise = fay_herriot(y, np.full(5, 250.0), method=method)  # type: ignore[arg-type]
+    noise = fay_herriot(y, np.full(5, 250.0), method=method)
     assert noise.tau2 == 0.0
     assert (noise.estimate == noise.prior).all()
 
