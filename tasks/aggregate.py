@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -29,6 +29,7 @@ from scoring.unit_satisfaction import RESPONDENT_KEY, merge_moments, unit_answer
 from tasks.workspace import Workspace
 from warehouse.current_view import current_rows
 from warehouse.ledger import LoadedFile, loaded_files, periods
+from warehouse.owners import as_utc
 from warehouse.releases import canonical_json, published_release, read_results, sha256_text
 from warehouse.software import source_hash
 
@@ -151,17 +152,31 @@ def take_snapshot(workspace: Workspace, period: Mapping[str, Any], scheme: Schem
     """The loaded files a period's result depends on, as they are now."""
     pooled = _periods_before(workspace, period, _pooled_periods(scheme) - 1)
     wanted = set(periods_read(str(period["period_id"]), scheme))
+    is_late = _late_for(workspace, period)
     files: dict[str, tuple[LoadedFile, ...]] = {}
     for name in (*PERIOD_DATASETS, *REFERENCE_DATASETS):
         found = loaded_files(workspace.engine, name)
         if DATASETS[name].partition_by:
             # Of the pooled periods only the answers are read.
             read = {*wanted, *pooled} if name == "survey_response" else wanted
-            found = [file for file in found if set(file.periods) & read]
+            found = [file for file in found if set(file.periods) & read and not is_late(file)]
         files[name] = tuple(found)
     carried = _carried(workspace, period) if scheme.bonus else 0
     snapshot = Snapshot(period, files, {name: workspace.lake.version(name) for name in files}, carried, pooled=pooled)
     return replace(snapshot, adjusts=_adjusted_release(workspace, snapshot, scheme))
+
+
+def _late_for(workspace: Workspace, period: Mapping[str, Any]) -> Callable[[LoadedFile], bool]:
+    """Whether a file is about a published period alone and came too late to count until somebody reopens it.
+
+    Its rows are not read either way; left out here, they do not make the period due again.
+    """
+    period_id = str(period["period_id"])
+    published = published_release(workspace.engine, period_id) if period["status"] == "published" else None
+    if published is None:
+        return lambda _: False
+    counted = [as_utc(moment) for moment in (published["published_at"], period["late_counted_until"]) if moment]
+    return lambda file: set(file.periods) == {period_id} and as_utc(file.recorded_at) > max(counted)
 
 
 def _pooled_periods(scheme: Scheme) -> int:

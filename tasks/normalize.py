@@ -213,6 +213,8 @@ def row_kind() -> pl.Expr:
 def _typed(
     data: pl.DataFrame, source: Source, dataset: Dataset, pseudonyms: Pseudonyms, options: Options
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    if data.is_empty():
+        return _nothing_typed(data, dataset), pl.DataFrame(schema=PROBLEM_SCHEMA), pl.DataFrame(schema=CHANGE_SCHEMA)
     values: list[pl.Series] = []
     problems = [_ragged(data, source)]
     changes: list[pl.DataFrame] = []
@@ -240,6 +242,12 @@ def _typed(
     all_problems = _frame(problems, PROBLEM_SCHEMA)
     typed = data.select(*POSITION).hstack(values).with_columns(_cell_problems=_joined_codes(data, all_problems))
     return typed, all_problems, _frame(changes, CHANGE_SCHEMA)
+
+
+def _nothing_typed(data: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+    """No rows, in the shape rows would have."""
+    stored = {column.stored_name: column.polars_type for column in dataset.all_columns}
+    return pl.DataFrame(schema=data.select(*POSITION).schema | stored | {"_cell_problems": pl.String()})
 
 
 MASK = "（口令，不显示）"

@@ -18,16 +18,22 @@ from great_expectations.core.batch_spec import RuntimeDataBatchSpec
 from great_expectations.core.id_dict import IDDict
 from great_expectations.exceptions.exceptions import ExecutionEngineError
 from great_expectations.execution_engine.execution_engine import ExecutionEngine
+from great_expectations.validator.validation_graph import ExpectationValidationGraph, ValidationGraph
 from great_expectations.validator.validator import Validator
 
 from expectations.engine.batch_data import PolarsBatchData
 from expectations.engine.metrics import Aggregate, register_metrics
+from expectations.engine.remembered import MetricGraph
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_suite import ExpectationSuite
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
     from great_expectations.core.metric_domain_types import MetricDomainTypes
     from great_expectations.execution_engine.execution_engine import MetricComputationConfiguration
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
     from great_expectations.validator.metric_configuration import MetricConfigurationID
+
+    _Graphs = tuple[list[ExpectationValidationGraph], list[ExpectationValidationResult], list[ExpectationConfiguration]]
 
 
 @dataclass
@@ -157,9 +163,38 @@ class PolarsValidator(Validator):
     def _determine_progress_bars(self) -> bool:
         return False
 
+    graphs: dict[str, list[MetricGraph]] | None = None
+    """Where the graphs of the suite's metrics are remembered between batches; None draws them for each."""
+
+    def _generate_metric_dependency_subgraphs_for_each_expectation_configuration(
+        self,
+        expectation_configurations: list[ExpectationConfiguration],
+        processed_configurations: list[ExpectationConfiguration],
+        catch_exceptions: bool,
+        runtime_configuration: dict[str, Any] | None = None,
+    ) -> _Graphs:
+        batch_id = str(self.active_batch_id)
+        if self.graphs is None or catch_exceptions:
+            return super()._generate_metric_dependency_subgraphs_for_each_expectation_configuration(
+                expectation_configurations, processed_configurations, catch_exceptions, runtime_configuration
+            )
+        if batch_id not in self.graphs:
+            drawn, _, _ = super()._generate_metric_dependency_subgraphs_for_each_expectation_configuration(
+                expectation_configurations, [], catch_exceptions, runtime_configuration
+            )
+            self.graphs[batch_id] = [MetricGraph(each.configuration, tuple(each.graph.edges)) for each in drawn]
+        known = [
+            ExpectationValidationGraph(each.configuration, ValidationGraph(self.execution_engine, list(each.edges)))
+            for each in self.graphs[batch_id]
+        ]
+        return known, [], [*processed_configurations, *(each.configuration for each in self.graphs[batch_id])]
+
 
 def polars_validator(
-    rows: pl.LazyFrame | pl.DataFrame, suite: ExpectationSuite, candidates: pl.DataFrame | None = None
+    rows: pl.LazyFrame | pl.DataFrame,
+    suite: ExpectationSuite,
+    candidates: pl.DataFrame | None = None,
+    graphs: dict[str, list[MetricGraph]] | None = None,
 ) -> PolarsValidator:
     """The validator of a suite over a Polars frame.
 
@@ -167,13 +202,16 @@ def polars_validator(
         rows: The batch.
         suite: What to expect of it; ``validator.validate()`` runs it.
         candidates: All rows that can fail, when they are known already (``PolarsBatchData``).
+        graphs: Where to remember what the suite's metrics depend on, for the next batch of the same suite.
     """
     engine = PolarsExecutionEngine()
     batch = Batch(
         data=PolarsBatchData(rows, candidates, engine),  # type: ignore[arg-type]
         batch_definition=IDDict({"suite": suite.name}),  # type: ignore[arg-type]
     )
-    return PolarsValidator(execution_engine=engine, expectation_suite=suite, batches=[batch])
+    validator = PolarsValidator(execution_engine=engine, expectation_suite=suite, batches=[batch])
+    validator.graphs = graphs
+    return validator
 
 
 def _refuse_row_condition() -> NoReturn:

@@ -14,8 +14,7 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from expectations.declaration import Expectation
 from expectations.engine.metrics import AS_FRAME
 from expectations.engine.polars_engine import PolarsExecutionEngine, polars_validator
-from expectations.engine.remembered import remembered_configurations
-from expectations.suites import suite_of
+from expectations.engine.remembered import remembered_configurations, remembered_suite
 
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 """Asks for no values of failing rows, so that one pass over the batch answers everything."""
@@ -45,7 +44,8 @@ class SuiteRun:
         candidates: pl.DataFrame | None = None,
     ) -> None:
         """Build the suite; nothing is read yet. Arguments as ``expectations.gate.validate`` takes them."""
-        self._validator = polars_validator(rows, suite_of(suite_name, expectations), candidates)
+        known = remembered_suite(suite_name, expectations)
+        self._validator = polars_validator(rows, known.suite, candidates, known.graphs)
         self._configurations: dict[int, ExpectationConfiguration] = {}
 
     @property
