@@ -123,7 +123,7 @@ def test_a_reopened_period_takes_corrections(call: Call, home: Path, tmp_path: P
     late = rating_file(tmp_path, f"rating_event__COUNTY__{PERIOD}__v02.csv", lines)
     before = call("--home", home, "rankings", "-p", PERIOD, "--json").out
     assert call("--home", home, "ingest", late).code == 0
-    assert json.loads(call("--home", home, "nightly", "--json").out)["released"][0]["is_new"] is False
+    assert json.loads(call("--home", home, "nightly", "--json").out)["released"] == []
     assert call("--home", home, "rankings", "-p", PERIOD, "--json").out == before
     assert call("--home", home, "reopen", PERIOD, "--reason", "two figures were wrong").code == 0
     assert call("--home", home, "reopen", PERIOD, "--reason", "again").code == 1
