@@ -47,6 +47,8 @@ class Lake:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._tables: dict[str, DeltaTable] = {}
+        self._files: dict[tuple[str, int], tuple[LakeFile, ...]] = {}
 
     def version(self, dataset: str) -> int | None:
         """Current version of a dataset's table; None before its first append."""
@@ -78,13 +80,22 @@ class Lake:
             [key] if key else None,
             commit_properties=CommitProperties(app_transactions=[Transaction(sha256, 1)]),
         )
-        return int(DeltaTable(folder).version())
+        table.update_incremental()
+        return int(table.version())
 
     def files(self, dataset: str, version: int | None = None) -> list[LakeFile]:
         """The Parquet files of a dataset's table, in a fixed order."""
+        if version is not None and (dataset, version) in self._files:
+            return list(self._files[dataset, version])
         table = self._open(dataset, version)
         if table is None:
             return []
+        at = (dataset, int(table.version()))
+        if at not in self._files:
+            self._files[at] = self._files_of(dataset, table)
+        return list(self._files[at])
+
+    def _files_of(self, dataset: str, table: DeltaTable) -> tuple[LakeFile, ...]:
         added = pl.DataFrame(table.get_add_actions(flatten=True))
         key = declared(dataset).partition_by
         partition = f"partition.{key}"
@@ -97,7 +108,7 @@ class Lake:
             )
             for row in added.iter_rows(named=True)
         ]
-        return sorted(found, key=lambda file: file.path.name)
+        return tuple(sorted(found, key=lambda file: file.path.name))
 
     def hashes(self, dataset: str, deliveries: Collection[str], version: int | None = None) -> dict[str, str]:
         """SHA-256 of the Parquet files with the rows of these deliveries, by name; "" for a file that is gone."""
@@ -122,10 +133,17 @@ class Lake:
         return pl.concat(parts) if len(parts) > 1 else parts[0]
 
     def _open(self, dataset: str, version: int | None = None) -> DeltaTable | None:
+        """A dataset's table; the newest one is kept open and only reads what was committed since."""
         try:
-            return DeltaTable(self.folder / dataset, version=version)
+            if version is not None:
+                return DeltaTable(self.folder / dataset, version=version)
+            if dataset in self._tables:
+                self._tables[dataset].update_incremental()
+            else:
+                self._tables[dataset] = DeltaTable(self.folder / dataset)
         except TableNotFoundError:
             return None
+        return self._tables[dataset]
 
     def _create(self, dataset: str) -> DeltaTable:
         key = declared(dataset).partition_by

@@ -247,10 +247,9 @@ def _write_burden(inbox: Path, county: County, opinions: Opinions, generator: np
 
 
 def _write_verifications(inbox: Path, county: County, generator: np.random.Generator) -> None:
-    """Write what the county office found when it checked duty items by their outcome."""
-    for period_id in OPEN_PERIODS:
-        rows = draw_verifications(county, period_id, generator)
-        write_csv(_file(inbox, "verification_fact", words.COUNTY_OFFICE_ID, period_id), rows)
+    """Write what the county office found when it checked duty items by their outcome, all months in one register."""
+    rows = pl.concat([draw_verifications(county, period_id, generator) for period_id in OPEN_PERIODS])
+    write_csv(_file(inbox, "verification_fact", words.COUNTY_OFFICE_ID, "2026"), rows)
 
 
 def _write_personal_file(inbox: Path, county: County) -> Path:

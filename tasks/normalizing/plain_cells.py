@@ -15,7 +15,10 @@ import polars as pl
 from expectations.declaration import Column, ColumnType
 from tasks.normalizing.words import ERROR_CELLS, MISSING_WORDS
 
-_PRINTABLE = r"^[!-~]+$"
+_CODE_LIKE = r"^[!-~\x{4E00}-\x{9FFF}〔〕]+$"
+"""Characters that NFKC leaves as they are: visible ASCII, the common Chinese characters, document brackets."""
+
+_OFFICIAL_NUMBER = r"^[^〔〕]+〔[0-9]{4}〕[0-9]+号$"
 _NAME_NEEDS_RULES = r"^[\s\p{C}]|[\s\p{C}]$|[\x00-\x08\x0b\x0c\x0e-\x1f]"
 _PLAIN_DECIMAL = r"^-?(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?$"
 _PLAIN_INTEGER = r"^(0|-?[1-9][0-9]{0,14})$"
@@ -86,11 +89,13 @@ def _timestamp(column: Column, text: pl.Expr) -> pl.Expr:
     return in_range & whole & text.str.ends_with("+08:00")
 
 
-def _identifier(_column: Column, text: pl.Expr) -> pl.Expr:
+def _identifier(column: Column, text: pl.Expr) -> pl.Expr:
     # A document number has bracket variants and a long code may be in scientific notation: rules decide.
     scientific = text.str.contains(r"^[0-9](\.[0-9]+)?[eE]\+?[0-9]+$")
-    bracketed = text.str.contains(r"[()\[\]]")
-    return text.str.contains(_PRINTABLE) & ~text.is_in(_WORDS) & ~scientific & ~bracketed
+    unusual = text.str.contains(r"[()\[\]]")
+    if column.name.endswith("doc_no"):
+        unusual |= text.str.contains("[〔〕号]") & ~text.str.contains(_OFFICIAL_NUMBER)
+    return text.str.contains(_CODE_LIKE) & ~text.is_in(_WORDS) & ~scientific & ~unusual
 
 
 def _name(_column: Column, text: pl.Expr) -> pl.Expr:
