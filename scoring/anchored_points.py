@@ -88,6 +88,8 @@ _OPTIONAL: Mapping[str, pl.DataType] = {
     "nature": pl.String(),
     "weight": pl.Int64(),
     "baseline_period": pl.String(),
+    "numerator": pl.Decimal(18, 6),
+    "denominator": pl.Decimal(18, 6),
 }
 
 
@@ -96,8 +98,8 @@ def unit_indicators(points: pl.DataFrame, *, period_id: str, baseline_period: st
 
     Args:
         points: See ``anchored_points``; adjusted scores may have replaced ``score100``. Optionally what the
-            indicator is (achievement_kind, track, nature), its weight (Int64 millionths), and a
-            baseline_period of its own.
+            indicator is (achievement_kind, track, nature), its weight (Int64 millionths), what the value was
+            counted from (numerator, denominator), and a baseline_period of its own.
         period_id: Period of the facts.
         baseline_period: Period of the baseline facts; None when there is none.
     """

@@ -22,6 +22,8 @@ BURDEN_INDICATORS: Mapping[str, tuple[str, ...]] = {
 }
 """Burden kinds of every indicator; all are lower_better, in events per bearing unit."""
 
+_EXACT = pl.Decimal(18, 6)
+
 OFF_LIST = "BURDEN-OFF-LIST-TASK"
 """Counts only tasks that are neither on a duty list nor admitted."""
 
@@ -39,7 +41,8 @@ def burden_indicators(burden: pl.LazyFrame, issuers: pl.DataFrame, *, n_bearers:
         n_bearers: Units that could bear the burden, the same for every department.
 
     Returns:
-        indicator_id, org_id, value Decimal(18,6), direction (lower_better); sorted. Empty when no
+        indicator_id, org_id, value, numerator (what was counted), denominator (bearing units; all
+        Decimal(18,6)), direction (lower_better); sorted. Empty when no
         burden was recorded at all, which says that no register was delivered, or without bearers.
     """
     lookup = pl.DataFrame(
@@ -69,6 +72,8 @@ def burden_indicators(burden: pl.LazyFrame, issuers: pl.DataFrame, *, n_bearers:
             "indicator_id",
             "org_id",
             value=points_decimal(per_unit),
+            numerator=pl.col("total").fill_null(0).cast(_EXACT),
+            denominator=pl.lit(max(n_bearers, 0)).cast(_EXACT),
             direction=pl.lit("lower_better"),
         )
         .sort("indicator_id", "org_id")

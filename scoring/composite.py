@@ -292,8 +292,8 @@ def unit_scores(parts: pl.DataFrame, rules: CompositeRules, ranks: RankRules) ->
     Args:
         parts: org_id, org_name, peer_group, satisfaction_score, visible_score, latent_score, results_score,
             list_score, process_score (Int64 millionths of a point, null when missing), satisfaction_se
-            and optionally results_se (points), and optionally MISSING_TRACK, MISSING_VISIBLE and
-            MISSING_LATENT; one row per assessed unit.
+            and optionally results_se (points), MISSING_TRACK, MISSING_VISIBLE, MISSING_LATENT,
+            n_duties_verified and n_duties_fulfilled; one row per assessed unit.
         rules: Weights of satisfaction_score, results_score, list_score and process_score.
         ranks: See ``RankRules``.
 
@@ -334,8 +334,11 @@ def unit_scores(parts: pl.DataFrame, rules: CompositeRules, ranks: RankRules) ->
 def unit_score_table(scores: pl.DataFrame, *, period_id: str) -> pl.DataFrame:
     """The rows of ``unit_scores`` as ``tables.units.UNIT_SCORE``."""
     exact = [name for name, dtype in UNIT_SCORE.schema.items() if dtype == pl.Decimal(18, 6)]
+    counts = [name for name in ("n_duties_verified", "n_duties_fulfilled") if name not in scores.columns]
     return UNIT_SCORE.conform(
-        scores.with_columns(*(points_decimal(name) for name in exact), period_id=pl.lit(period_id))
+        scores.with_columns(pl.lit(None, pl.Int64).alias(name) for name in counts).with_columns(
+            *(points_decimal(name) for name in exact), period_id=pl.lit(period_id)
+        )
     )
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from scoring.composite import CompositeRules, composite, composite_se, standing
 from scoring.exact import points_decimal, require_whole, weighted_mean
 from scoring.tables import join_reasons
-from scoring.tables.units import DEPARTMENT_COMPOSITE
+from scoring.tables.units import DEPARTMENT_COMPOSITE, DEPARTMENT_INDICATOR
 
 DEPARTMENT_RULES = CompositeRules(
     {
@@ -59,6 +59,30 @@ def fact_part_scores(indicator_scores: pl.DataFrame, indicator_weights: pl.DataF
         )
         .sort("ratee_org_id")
     )
+
+
+def department_indicators(
+    points: pl.DataFrame, indicator_weights: pl.DataFrame, *, period_id: str, baseline_period: str | None
+) -> pl.DataFrame:
+    """The indicators a department's burden and response scores are made of.
+
+    Args:
+        points: See ``anchored_points``, with the departments as organisations, and numerator and denominator
+            (Decimal(18,6)) of every value.
+        indicator_weights: See ``fact_part_scores``.
+        period_id: Period of the values.
+        baseline_period: Period of the baseline values; None when there is none.
+
+    Returns:
+        ``tables.units.DEPARTMENT_INDICATOR``.
+    """
+    rows = points.join(indicator_weights, on="indicator_id").with_columns(
+        *(points_decimal(name) for name in ("level", "improvement", "score100", "weight")),
+        period_id=pl.lit(period_id),
+        ratee_org_id="org_id",
+        baseline_period=pl.when(pl.col("baseline_value").is_not_null()).then(pl.lit(baseline_period, pl.String)),
+    )
+    return DEPARTMENT_INDICATOR.conform(rows)
 
 
 def department_composites(parts: pl.DataFrame, rules: CompositeRules, *, period_id: str) -> pl.DataFrame:

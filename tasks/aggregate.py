@@ -47,7 +47,7 @@ REFERENCE_DATASETS = (
     "finding",
 )
 _YEAR = re.compile(r"^\d{4}")
-FACT_COLUMNS = ("indicator_id", "org_id", "period_id", "value", "denominator")
+FACT_COLUMNS = ("indicator_id", "org_id", "period_id", "value", "numerator", "denominator")
 
 
 @dataclass(frozen=True)
@@ -408,7 +408,7 @@ def _newest_items(items: pl.DataFrame) -> pl.DataFrame:
 
 
 def _facts(workspace: Workspace, snapshot: Snapshot, period_ids: Sequence[str]) -> pl.DataFrame:
-    """One value per indicator, organisation and period, with its denominator.
+    """One value per indicator, organisation and period, with what it was counted from.
 
     Two register keepers may report one indicator; the value as of the later day counts, then the
     keeper whose id sorts first.

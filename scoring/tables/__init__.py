@@ -13,6 +13,7 @@ from scoring.tables.reasons import REASONS, Reason, join_reasons, merged_reasons
 from scoring.tables.satisfaction import SATISFACTION_MEAN, UNIT_SATISFACTION
 from scoring.tables.units import (
     DEPARTMENT_COMPOSITE,
+    DEPARTMENT_INDICATOR,
     EFFECTIVE_WEIGHT,
     UNIT_CELL,
     UNIT_INDICATOR,
@@ -26,6 +27,7 @@ RESULT_TABLES: Mapping[str, ResultTable] = {
         DEPARTMENT_SCORE,
         DEPARTMENT_ITEM,
         DEPARTMENT_COMPOSITE,
+        DEPARTMENT_INDICATOR,
         UNIT_POINTS,
         UNIT_INDICATOR,
         UNIT_CELL,
@@ -50,6 +52,7 @@ __all__ = [
     "BONUS",
     "BONUS_POOL",
     "DEPARTMENT_COMPOSITE",
+    "DEPARTMENT_INDICATOR",
     "DEPARTMENT_ITEM",
     "DEPARTMENT_SCORE",
     "EFFECTIVE_WEIGHT",

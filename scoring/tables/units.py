@@ -6,6 +6,20 @@ from scoring.tables.columns import ORG, ORG_NAME, PEER_GROUP, PERIOD, RATEE, REA
 from scoring.tables.declaration import ResultTable, count, decimal, number, text
 
 _INDICATOR = text("indicator_id", "指标", "indicator", "指标编号。", "Indicator.")
+_NUMERATOR = decimal(
+    "numerator",
+    "分子",
+    "numerator",
+    "得出考核期值的计数；不是比率、按多年合成或经更正的值为空。",
+    "What was counted to give the value; empty for a value that is no rate, spans years or was corrected.",
+)
+_DENOMINATOR = decimal(
+    "denominator",
+    "分母",
+    "denominator",
+    "计数所除的数。",
+    "What the count was divided by.",
+)
 _RANK = count(
     "rank",
     "名次",
@@ -135,6 +149,8 @@ UNIT_INDICATOR = ResultTable(
             "Weight in the scheme; empty where the indicator does not apply.",
         ),
         decimal("value", "考核期值", "value", "考核期内的指标值。", "Value of the indicator in the period."),
+        _NUMERATOR,
+        _DENOMINATOR,
         text(
             "baseline_period",
             "基期",
@@ -247,6 +263,22 @@ UNIT_SCORE = ResultTable(
             "经结果核验完成的清单事项比例乘 100。",
             "100 times the share of duty items fulfilled as verified by outcome.",
         ),
+        count(
+            "n_duties_verified",
+            "已核验清单事项数",
+            "duty items verified",
+            "按结果核验过的清单事项数。",
+            "Duty items that were verified by outcome.",
+            nullable=True,
+        ),
+        count(
+            "n_duties_fulfilled",
+            "核实完成清单事项数",
+            "duty items fulfilled",
+            "核验确认完成的清单事项数。",
+            "Duty items confirmed as fulfilled.",
+            nullable=True,
+        ),
         decimal(
             "process_score", "过程分", "process score", "过程指标的加权平均。", "Weighted mean of process indicators."
         ),
@@ -329,6 +361,67 @@ EFFECTIVE_WEIGHT = ResultTable(
     key=("period_id", "peer_group", "part"),
 )
 """One row per peer group and part of the unit score."""
+
+DEPARTMENT_INDICATOR = ResultTable(
+    name="department_indicator",
+    zh="部门指标得分",
+    en="scores of departments by indicator",
+    columns=(
+        PERIOD,
+        RATEE,
+        ORG_NAME,
+        PEER_GROUP,
+        _INDICATOR,
+        text("part", "组成部分", "part", "减负或响应。", "Burden or response."),
+        decimal("weight", "权重", "weight", "在组成部分内的权重。", "Weight inside the part.", nullable=False),
+        decimal("value", "考核期值", "value", "考核期内的指标值。", "Value of the indicator in the period."),
+        _NUMERATOR,
+        _DENOMINATOR,
+        text(
+            "baseline_period",
+            "基期",
+            "baseline period",
+            "计算进步分的较早考核期。",
+            "Earlier period improvement is measured from.",
+            nullable=True,
+        ),
+        decimal(
+            "baseline_value",
+            "基期值",
+            "baseline value",
+            "本部门在基期的指标值。",
+            "The department's own value in the baseline period.",
+        ),
+        decimal("minimum", "最低值", "minimum", "达到此值起得分，为 0 分。", "Worst value of the scale; earns 0."),
+        decimal("floor", "底线值", "floor", "达到此值得 60 分。", "Earns 60."),
+        decimal("achievement_threshold", "达标值", "achievement threshold", "达到此值得 75 分。", "Earns 75."),
+        decimal("benchmark", "标杆值", "benchmark", "达到此值得 100 分。", "Earns 100."),
+        decimal(
+            "level",
+            "水平分",
+            "level",
+            "现有水平得分，0 至 100。",
+            "Points for where the department stands, 0 to 100.",
+        ),
+        decimal(
+            "improvement",
+            "进步分",
+            "improvement points",
+            "相对本部门基期的进步得分，0 至 90。",
+            "Points for progress since the own baseline, 0 to 90.",
+        ),
+        decimal(
+            "score100",
+            "指标得分",
+            "score",
+            "水平分与进步分中较高者，0 至 100。",
+            "The better of level and improvement, 0 to 100.",
+        ),
+        REASON_CODES,
+    ),
+    key=("period_id", "ratee_org_id", "indicator_id"),
+)
+"""One row per assessed department and indicator of its composite with a value in the period."""
 
 DEPARTMENT_COMPOSITE = ResultTable(
     name="department_composite",

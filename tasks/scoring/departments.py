@@ -12,7 +12,7 @@ import polars as pl
 from scoring.anchored_points import anchored_points
 from scoring.anomalies import anomaly_results, counted_ballots
 from scoring.composite import CompositeRules
-from scoring.department_composite import department_composites, fact_part_scores
+from scoring.department_composite import department_composites, department_indicators, fact_part_scores
 from scoring.departments import DepartmentResults, department_results
 from scoring.exact import POINT
 from scoring.frame import eligible_ballots, frame_members, turnout
@@ -20,10 +20,10 @@ from scoring.mixed_model import MixedModel
 from scoring.rater_classes import with_channel, with_rater_class
 from scoring.scheme import Scheme
 from scoring.sums import RAW_SCALE, voter_cells
-from scoring.tables import ANOMALY, DEPARTMENT_COMPOSITE
+from scoring.tables import ANOMALY, DEPARTMENT_COMPOSITE, DEPARTMENT_INDICATOR
 from tasks.aggregate import Sums
 from tasks.scoring import parameters
-from tasks.scoring.facts import facts_of
+from tasks.scoring.facts import facts_of, with_counts
 
 ASSESSED = "assessed_department"
 
@@ -51,7 +51,7 @@ def department_tables(sums: Sums, scheme: Scheme, period_id: str) -> DepartmentT
         {
             "department_score": scored.scores,
             "department_item": scored.items,
-            "department_composite": _composite(sums, scheme, scored, assessed, period_id),
+            **_composite(sums, scheme, scored, assessed, period_id),
             "frame_member": frame_members(sums.frame, period_id=period_id),
             "frame_turnout": turnout(
                 sums.frame, ballots, period_id=period_id, closed=True, min_units=cell.min_units.number,
@@ -105,10 +105,10 @@ def ballot_exclusions(adjustments: pl.DataFrame) -> pl.DataFrame:
 
 def _composite(
     sums: Sums, scheme: Scheme, scored: DepartmentResults, assessed: pl.DataFrame, period_id: str
-) -> pl.DataFrame:
+) -> dict[str, pl.DataFrame]:
     rules = parameters.department_composite(scheme)
     if rules is None or scheme.department_composite is None:
-        return DEPARTMENT_COMPOSITE.empty()
+        return {table.name: table.empty() for table in (DEPARTMENT_COMPOSITE, DEPARTMENT_INDICATOR)}
     points = _indicator_points(sums, scheme, assessed, period_id)
     wanted = scheme.department_composite
     weights = pl.DataFrame(
@@ -125,7 +125,11 @@ def _composite(
         reverse_rating_se=pl.when(reliable).then("se"),
     )  # fmt: skip
     facts = fact_part_scores(points.select("org_id", "indicator_id", "score100"), weights)
-    return department_composites(_joined(rating, facts, rules), rules, period_id=period_id)
+    before = scheme.unit_points.baseline.of(period_id) if scheme.unit_points else None
+    return {
+        DEPARTMENT_COMPOSITE.name: department_composites(_joined(rating, facts, rules), rules, period_id=period_id),
+        DEPARTMENT_INDICATOR.name: department_indicators(points, weights, period_id=period_id, baseline_period=before),
+    }
 
 
 def _joined(rating: pl.DataFrame, facts: pl.DataFrame, rules: CompositeRules) -> pl.DataFrame:
@@ -153,7 +157,13 @@ def _indicator_points(sums: Sums, scheme: Scheme, assessed: pl.DataFrame, period
     ]
     known_facts = [part.join(indicators.select("indicator_id"), on="indicator_id", how="semi") for part in both]
     anchors = rules.anchor_frame() if rules else _no_anchors()
-    return anchored_points(known_facts[0], known_facts[1], anchors, indicators, assessed)
+    points = anchored_points(known_facts[0], known_facts[1], anchors, indicators, assessed)
+    counted = sums.burden.select("indicator_id", "org_id", "value", "numerator", "denominator")
+    delivered = with_counts(points, sums.facts, period_id)
+    registered = points.join(counted, on=["indicator_id", "org_id", "value"], how="left", maintain_order="left")
+    return delivered.with_columns(
+        pl.coalesce(registered[name], delivered[name]).alias(name) for name in ("numerator", "denominator")
+    )
 
 
 def _as_facts(measured: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:

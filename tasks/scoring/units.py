@@ -23,7 +23,7 @@ from scoring.tracks import applicable, cell_scores, process_scores, results_scor
 from scoring.unit_satisfaction import unit_satisfaction
 from tasks.aggregate import Sums, latent_window
 from tasks.scoring import parameters
-from tasks.scoring.facts import facts_of
+from tasks.scoring.facts import facts_of, with_counts
 
 ASSESSED = "assessed_unit"
 _ANCHORS = ("minimum", "floor", "achievement_threshold", "benchmark")
@@ -80,7 +80,7 @@ def unit_tables(sums: Sums, scheme: Scheme, period_id: str) -> UnitTables:
     scores = unit_scores(parts, rules, parameters.unit_ranks(scheme))
     chain = {
         "unit_indicator": unit_indicators(
-            _with_missing(points, weights, units),
+            with_counts(_with_missing(points, weights, units), sums.facts, period_id),
             period_id=period_id,
             baseline_period=before,
         ),
@@ -289,7 +289,7 @@ def _parts(
     scored = [
         results_scores(cells, parameters.track_rules(scheme)),
         process_scores(points, weights),
-        list_scores(sums.duty_results).select("org_id", "list_score"),
+        list_scores(sums.duty_results).rename({"n_verified": "n_duties_verified", "n_fulfilled": "n_duties_fulfilled"}),
         _satisfaction_scores(satisfied, scheme),
     ]
     rows = units.select("org_id", "org_name", "peer_group")

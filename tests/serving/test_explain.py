@@ -165,6 +165,15 @@ def test_contributions_add_up_exactly_to_every_weighted_mean(documents: dict[str
             assert abs(share - Fraction(str(part["contribution"]))) <= MILLIONTH
 
 
+def test_the_duty_list_says_what_was_counted(documents: dict[str, Any]) -> None:
+    told = {unit: _find(documents[unit]["score"], "duty_list")["figures"] for unit in GROUPS}
+    assert {unit: figures["n_duties_verified"] for unit, figures in told.items()} == dict.fromkeys(GROUPS, 5)
+    for unit, figures in told.items():
+        score = _find(documents[unit]["score"], "duty_list")["value"]
+        assert score == 20 * figures["n_duties_fulfilled"]
+    assert len({figures["n_duties_fulfilled"] for figures in told.values()}) > 1
+
+
 @pytest.mark.parametrize("unit", GROUPS)
 def test_the_incentive_score_is_what_its_parts_contribute(documents: dict[str, Any], unit: str) -> None:
     node = _find(documents[unit]["score"], "incentive")

@@ -213,9 +213,9 @@ def sums_of(program: Program, departments: Sequence[str] = (), raters: Sequence[
         moments=_moments(program, unit_answer_moments(no_answers, rows_of("instrument_item"))),
         facts=pl.concat(
             [
-                given.facts.select(pl.all(), period_id=pl.lit(PERIOD)).select(FACT_COLUMNS),
-                given.baseline.select(pl.all(), period_id=pl.lit(BASELINE_PERIOD)).select(FACT_COLUMNS),
-                given.window.select(FACT_COLUMNS),
+                given.facts.select(pl.all(), period_id=pl.lit(PERIOD)).pipe(_delivered),
+                given.baseline.select(pl.all(), period_id=pl.lit(BASELINE_PERIOD)).pipe(_delivered),
+                given.window.pipe(_delivered),
             ]
         ),
         burden=burden,
@@ -285,6 +285,11 @@ def _changed(built: Frame, changed: Sequence[str]) -> Frame:
     same = ~pl.col("org_id").is_in(changed)
     assessed = built.assessed.with_columns(improvement=same, baseline_org_id=pl.when(same).then("baseline_org_id"))
     return replace(built, assessed=assessed)
+
+
+def _delivered(facts: pl.DataFrame) -> pl.DataFrame:
+    """Facts as they are read; these programs deliver no numerators."""
+    return facts.with_columns(numerator=pl.lit(None, pl.Decimal(18, 6))).select(FACT_COLUMNS)
 
 
 def _duty_results(program: Program) -> pl.DataFrame:

@@ -70,6 +70,30 @@ def _deliver_appeal(workspace: Workspace, org_id: str) -> None:
     _deliver(workspace, PERIOD, _row("ADJ-1", "appeal", "performance_fact", key, org_id, PERIOD, "0.999"))
 
 
+def test_published_values_are_the_delivered_counts(home: Workspace, county: Path) -> None:
+    """What the tables and explanations call counted is what the offices' files say, and gives the value."""
+    release = published_release(home.engine, PERIOD)
+    assert release is not None
+    tables = _tables(home, str(release["release_id"]))
+    delivered = pl.concat(
+        pl.read_csv(path, infer_schema=False)
+        for path in sorted(county.rglob(f"inbox/*/performance_fact__*__{PERIOD}__v01.csv"))
+    ).select("indicator_id", "org_id", *(pl.col(name).cast(pl.Decimal(18, 6)) for name in ("numerator", "denominator")))
+    for name, subject in (("unit_indicator", "org_id"), ("department_indicator", "ratee_org_id")):
+        counted = tables[name].filter(pl.col("numerator").is_not_null())
+        facts = counted.rename({subject: "org_id"} if subject != "org_id" else {}).join(
+            delivered, on=["indicator_id", "org_id"], suffix="_delivered"
+        )
+        assert facts.height > 0
+        assert (facts["numerator"] == facts["numerator_delivered"]).all()
+        assert (facts["denominator"] == facts["denominator_delivered"]).all()
+        share = facts["numerator"].cast(pl.Float64) / facts["denominator"].cast(pl.Float64)
+        assert (share - facts["value"].cast(pl.Float64)).is_between(-1e-6, 1e-6).all()
+    burden = tables["department_indicator"].filter(pl.col("part") == "burden")
+    assert set(burden["denominator"]) == {Decimal(278)}, "every unit of the county can bear"
+    assert burden["numerator"].sum() > 0
+
+
 def _published_tables(workspace: Workspace, period_id: str) -> dict[str, pl.DataFrame]:
     found = published_release(workspace.engine, period_id)
     assert found is not None

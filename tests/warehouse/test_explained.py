@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from scoring.scheme import SHIPPED_SCHEMES, load_schemes
-from scoring.tables import DEPARTMENT_COMPOSITE
+from scoring.tables import DEPARTMENT_COMPOSITE, DEPARTMENT_INDICATOR
 from warehouse.explained import departments as explained
 from warehouse.explained.departments import ExplainedRelease, _composite
 from warehouse.explained.node import contributions, node, told_reasons, used_weights
@@ -90,16 +90,32 @@ def _composites(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return DEPARTMENT_COMPOSITE.conform(pl.DataFrame(complete, infer_schema_length=None))
 
 
+def _requests() -> pl.DataFrame:
+    """Response indicators of department A, and one row of another."""
+    rows: list[dict[str, Any]] = [
+        {"period_id": "P", "ratee_org_id": org_id, "indicator_id": name, "part": "response", "weight": Decimal(1),
+         "value": Decimal("0.75"), "numerator": Decimal(45), "denominator": Decimal(60), "score100": Decimal(score)}
+        for org_id, name, score in (
+            ("A", "REQ-DONE", "60"), ("A", "REQ-TIME", "66.590174"), ("C", "REQ-DONE", "50"),
+        )
+    ]  # fmt: skip
+    frame = pl.DataFrame(rows)
+    absent = [name for name in DEPARTMENT_INDICATOR.schema if name not in frame.columns]
+    return DEPARTMENT_INDICATOR.conform(frame.with_columns(pl.lit(None).alias(name) for name in absent))
+
+
 def test_the_composite_tree_is_rounded_as_published_and_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("reverse_rating_score", "burden_score", "response_score", "composite_score", "rank")
+    figures: dict[str, tuple[str | int, ...]]
     figures = {"A": ("80.070858", "100", "63.295087", "80.859201", 2), "B": ("90", "90", "90", "90", 1),
                "C": ("70.123456", "60", "50", "62.561728", 3)}  # fmt: skip
     rows = [
         {"ratee_org_id": org_id} | {name: Decimal(value) for name, value in zip(names, given, strict=True)}
         for org_id, given in figures.items()
     ]
+    tables = {"department_composite": _composites(rows), "department_indicator": _requests()}
     for module in (explained, published):
-        monkeypatch.setattr(module, "read_results", lambda *_: _composites(rows))
+        monkeypatch.setattr(module, "read_results", lambda _engine, _release, name: tables[name])
     rule = MinimumCell(10, 5, Decimal("0.5"))
     release = ExplainedRelease(NOBODY, "R", {}, rule, load_schemes(SHIPPED_SCHEMES)[0])
     shown = pl.DataFrame({"ratee_org_id": ["A", "B", "C"], "peer_group": "G", "is_suppressed": [False, True, False]})
@@ -110,3 +126,11 @@ def test_the_composite_tree_is_rounded_as_published_and_adds_up(monkeypatch: pyt
     # No figure has more decimals than the score of the department itself, which would give it away.
     parts = [Decimal(str(part["contribution"])) for part in tree["parts"]]
     assert (sum(parts), parts) == (Decimal("80.9"), [Decimal("40.1"), Decimal("25.0"), Decimal("15.8")])
+    response = tree["parts"][2]
+    asked, solved = response["parts"]
+    assert [each["subject"] for each in response["parts"]] == ["REQ-DONE", "REQ-TIME"], "another department's rows"
+    assert (asked["contribution"], solved["contribution"]) == (30.0, 33.3), "60.0 and 66.590174 by half, to 63.3"
+    assert {name: asked["figures"][name] for name in ("value", "numerator", "denominator")} == {
+        "value": 0.75, "numerator": 45.0, "denominator": 60.0,
+    }  # fmt: skip
+    assert tree["parts"][0]["parts"] == tree["parts"][1]["parts"] == []

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from scoring.scheme import Scheme
 from scoring.tables import DEPARTMENT_SCORE
+from warehouse.explained.indicators import indicator_nodes
 from warehouse.explained.node import contributions, node, told_reasons, used_weights
 from warehouse.published import COMPOSITE_DECIMALS, MinimumCell, published_composites, published_items
 from warehouse.releases import read_results
@@ -130,10 +131,20 @@ def _composite(release: ExplainedRelease, org_id: str, departments: pl.DataFrame
     row = rows.row(0, named=True)
     ranks = published_composites(release.engine, release.release_id, departments)
     total = _tenths(row["composite_score"])
+    indicators = read_results(release.engine, release.release_id, "department_indicator")
+    own = indicators.filter(pl.col("ratee_org_id") == org_id).sort("indicator_id")
     given = [(row[column], rules.weights.get(name, Fraction(0))) for name, column in _PARTS]
     shares = contributions(total, given, COMPOSITE_DECIMALS)
     parts = [
-        node(name, _tenths(value), weight=weight, used_weight=used, contribution=share)
+        node(
+            name,
+            _tenths(value),
+            weight=weight,
+            used_weight=used,
+            contribution=share,
+            rule={"name": "weighted_mean"} if name != "reverse_rating" else None,
+            parts=_made_of(own.filter(pl.col("part") == name), _tenths(value)),
+        )
         for (name, _), (value, weight), used, share in zip(_PARTS, given, used_weights(given), shares, strict=True)
     ]
     figures = {
@@ -143,6 +154,11 @@ def _composite(release: ExplainedRelease, org_id: str, departments: pl.DataFrame
     observed = Decimal(row["observed_weight"]) if row["observed_weight"] is not None else None
     rule = {"name": "weighted_mean", "observed_weight": None if observed is None else float(observed)}
     return node("composite", total, rule=rule, figures=figures, reasons=row["reason_codes"], parts=parts)
+
+
+def _made_of(indicators: pl.DataFrame, mean: Decimal | None) -> list[dict[str, Any]]:
+    """The indicators of one part of a composite; none for the ratings, which ``items`` explains."""
+    return indicator_nodes(((row, ()) for row in indicators.iter_rows(named=True)), mean, COMPOSITE_DECIMALS)
 
 
 def _tenths(value: Decimal | None) -> Decimal | None:

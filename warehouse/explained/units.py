@@ -12,6 +12,7 @@ import polars as pl
 from sqlalchemy import Engine
 
 from scoring.scheme import Scheme
+from warehouse.explained.indicators import ANCHORS, indicator_nodes, weighed
 from warehouse.explained.node import contributions, node, told_reasons, used_weights
 from warehouse.published import published_unit_satisfaction
 from warehouse.releases import read_results
@@ -28,7 +29,6 @@ _PARTS = (
     ("duty_list", "list_score"),
     ("process", "process_score"),
 )
-_ANCHORS = ("minimum", "floor", "achievement_threshold", "benchmark")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _differentiated(rows: UnitRows, score: Row) -> dict[str, Any]:
     given = [(score[column], weights.get(name, Fraction(0))) for name, column in _PARTS]
     made = _part_nodes(rows, score)
     parts = [
-        _weighed(made[name], value, weight, used, part, effective.get(column))
+        weighed(made[name], value, weight, used, part, effective.get(column))
         for (name, column), (value, weight), used, part in zip(
             _PARTS, given, used_weights(given), contributions(score["raw_score"], given), strict=True
         )
@@ -155,23 +155,16 @@ def _differentiated(rows: UnitRows, score: Row) -> dict[str, Any]:
     )
 
 
-def _weighed(
-    made: dict[str, Any], value: Decimal | None, weight: Fraction, used: Fraction | None, part: Decimal | None,
-    effective: float | None,
-) -> dict[str, Any]:  # fmt: skip
-    """A node with its place among its siblings."""
-    return {
-        **made, "value": _float(value), "weight": round(float(weight), 6),
-        "used_weight": None if used is None else round(float(used), 6), "effective_weight": effective,
-        "contribution": _float(part),
-    }  # fmt: skip
-
-
 def _part_nodes(rows: UnitRows, score: Row) -> dict[str, dict[str, Any]]:
     return {
         "satisfaction": _satisfaction(rows, score),
         "results": _results(rows, score),
-        "duty_list": node("duty_list", score["list_score"], rule={"name": "duty_list"}),
+        "duty_list": node(
+            "duty_list",
+            score["list_score"],
+            rule={"name": "duty_list"},
+            figures={name: score[name] for name in ("n_duties_fulfilled", "n_duties_verified")},
+        ),
         "process": node(
             "process", score["process_score"], rule={"name": "weighted_mean"},
             parts=_indicators(rows, score["process_score"], pl.col("nature") == "process"),
@@ -191,7 +184,7 @@ def _satisfaction(rows: UnitRows, score: Row) -> dict[str, Any]:
     return node(
         "satisfaction",
         score["satisfaction_score"],
-        rule={"name": "anchors", **{name: _float(getattr(anchors, name, None)) for name in _ANCHORS}},
+        rule={"name": "anchors", **{name: _float(getattr(anchors, name, None)) for name in ANCHORS}},
         figures={} if hidden else {name: found.get(name) for name in shown},
         reasons=found.get("reason_codes"),
     )
@@ -211,7 +204,7 @@ def _results(rows: UnitRows, score: Row) -> dict[str, Any]:
         ("visible", "latent"), given, used_weights(given), contributions(score["results_score"], given), strict=True
     )
     parts = [
-        _weighed(_dual_track(rows, kind, value), value, weight, used, part, None)
+        weighed(_dual_track(rows, kind, value), value, weight, used, part)
         for kind, (value, weight), used, part in shares
     ]
     return node("results", score["results_score"], rule={"name": "weighted_mean"}, parts=parts)
@@ -245,30 +238,8 @@ def _cell(rows: UnitRows, cell: Row) -> dict[str, Any]:
 
 
 def _indicators(rows: UnitRows, mean: Decimal | None, chosen: pl.Expr) -> list[dict[str, Any]]:
-    found = list(rows.tables["unit_indicator"].filter(chosen).sort("indicator_id").iter_rows(named=True))
-    given = [(row["score100"], Fraction(row["weight"] or 0)) for row in found]
-    return [
-        _weighed(_indicator(rows, row), value, weight, used, part, None)
-        for row, (value, weight), used, part in zip(
-            found, given, used_weights(given), contributions(mean, given), strict=True
-        )
-    ]
-
-
-def _indicator(rows: UnitRows, row: Row) -> dict[str, Any]:
-    level, improvement = (node(name, row[name]) for name in ("level", "improvement"))
-    return node(
-        "indicator",
-        row["score100"],
-        subject=row["indicator_id"],
-        rule={"name": "better_of", **{name: _float(row[name]) for name in _ANCHORS}},
-        figures={
-            "value": row["value"], "baseline_value": row["baseline_value"], "baseline_period": row["baseline_period"],
-        },
-        reasons=row["reason_codes"],
-        adjustments=rows.adjustments(row["indicator_id"]),
-        parts=[level, improvement],
-    )  # fmt: skip
+    found = rows.tables["unit_indicator"].filter(chosen).sort("indicator_id").iter_rows(named=True)
+    return indicator_nodes(((row, rows.adjustments(row["indicator_id"])) for row in found), mean)
 
 
 def unit_facts(subject: Mapping[str, Any], points: pl.DataFrame, satisfaction: pl.DataFrame) -> dict[str, Any]:
