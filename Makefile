@@ -26,7 +26,7 @@ demo: $(READY) ## Run the main job on a fictional county, to a published release
 	@$(BIN)/reverse-eval demo
 
 test: $(READY) ## Check style, types and imports, and run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## Check style, types and imports only
 	@$(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

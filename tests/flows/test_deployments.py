@@ -26,8 +26,6 @@ from flows.prefect_server import prefect_home
 from tests.support.small_county import small_county
 from warehouse.settings import Settings
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 ROOT = Path(__file__).parents[2]
 PARAMETERS = {
     "nightly": {"day": "日期 / Day"},

@@ -20,8 +20,6 @@ from warehouse.runs import last_run
 from warehouse.settings import Settings
 from warehouse.tables import lock
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 PROGRAM = """
 import sys, pathlib, tasks.ingest, tasks.score
 from warehouse.settings import Settings

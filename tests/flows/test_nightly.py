@@ -23,7 +23,7 @@ from warehouse.runs import last_run
 from warehouse.settings import Settings
 from warehouse.tables import lock
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefect")]
+pytestmark = pytest.mark.usefixtures("prefect")
 
 Ingested = Callable[..., Settings]
 

@@ -19,7 +19,7 @@ from warehouse.runs import last_run
 from warehouse.settings import Settings
 from warehouse.tables import result_tables
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefect")]
+pytestmark = pytest.mark.usefixtures("prefect")
 
 Ingested = Callable[..., Settings]
 

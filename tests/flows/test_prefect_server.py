@@ -24,8 +24,6 @@ from flows.prefect_server import (
 )
 from warehouse.settings import Settings
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
