@@ -92,7 +92,8 @@ def scheme_as_of(schemes: Iterable[Scheme], date: dt.date) -> Scheme:
     Raises:
         SchemeError: None is in force on that day, or more than one, or only drafts.
     """
-    of_the_day = [scheme for scheme in schemes if scheme.in_force(date)]
+    known = tuple(schemes)
+    of_the_day = [scheme for scheme in known if scheme.in_force(date)]
     found = [scheme for scheme in of_the_day if not scheme.is_draft]
     if len(found) == 1:
         return found[0]
@@ -104,6 +105,9 @@ def scheme_as_of(schemes: Iterable[Scheme], date: dt.date) -> Scheme:
         en = f"only drafts are there for {date}: {names}; once adopted, say status: adopted, adopted_on and document"
     else:
         zh, en = f"{date} 没有有效的考核方案", f"no scheme is in force on {date}"
+        if known:
+            told = ", ".join(f"{each.scheme_id} {each.valid_from}/{each.valid_to or ''}" for each in known)
+            zh, en = f"{zh}；现有方案及有效期：{told}", f"{en}; there are, with their days: {told}"
     raise SchemeError([SchemeProblem("", str(date), zh, en)])
 
 

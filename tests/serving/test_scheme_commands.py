@@ -87,7 +87,7 @@ def test_lint_of_a_clean_folder(call: Call, tmp_path: Path) -> None:
     write_scheme(tmp_path)
     said = call("scheme", "lint", tmp_path)
     assert said.code == 0
-    assert "1 schemes are valid (small-2026)" in said.out
+    assert "valid schemes: 1 (small-2026)" in said.out
     assert "L16: no data given: effective_weight" in said.out
 
 
