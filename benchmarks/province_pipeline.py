@@ -95,12 +95,13 @@ def main(folder: Path, home: Path, target: Path) -> None:
     """Land to release on the files of ``folder``, in a new home; the figures go to ``target`` as JSON."""
     import tasks.ingest  # imports are part of the start-up that is told apart
     from scoring.scheme import SHIPPED_SCHEMES, load_schemes
-    from tasks.aggregate import aggregate, take_snapshot
+    from tasks.aggregate import aggregate
     from tasks.audit import audit
     from tasks.land import delivery_of
     from tasks.night import due_periods
     from tasks.release import release
     from tasks.score import score
+    from tasks.snapshot import take_snapshot
     from tasks.workspace import open_workspace
     from warehouse.settings import Settings
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from scoring.scheme import Scheme
-from tasks.aggregate import Snapshot, Sums, aggregate, take_snapshot
+from tasks.aggregate import Sums, aggregate
 from tasks.audit import Audit, audit
 from tasks.ingest import (
     Progress,
@@ -28,6 +28,7 @@ from tasks.land import Delivery, find_deliveries
 from tasks.load import Answer
 from tasks.release import Released, Verification, draft, publish_verified, release, verify_release
 from tasks.score import Scored, scheme_for, score
+from tasks.snapshot import Snapshot, take_snapshot
 from tasks.workspace import Workspace
 from warehouse.crash_points import crash_point
 from warehouse.ledger import files_in_state, periods

@@ -10,9 +10,10 @@ from typing import Any
 
 from expectations.common import CONTRACT_VERSION
 from scoring.scheme import Scheme, scheme_hash
-from tasks.aggregate import Snapshot, aggregate
+from tasks.aggregate import aggregate
 from tasks.audit import Audit
 from tasks.score import Scored, score
+from tasks.snapshot import Snapshot
 from tasks.workspace import Workspace
 from warehouse.crash_points import crash_point
 from warehouse.ledger import LoadedFile, loaded_files, periods, remember_inputs

@@ -21,9 +21,10 @@ from scoring.tables import RESULT_TABLES, UNIT_POINTS, UNIT_SATISFACTION, merged
 from scoring.tiers import small_units
 from scoring.tracks import applicable, cell_scores, process_scores, results_scores, unit_cells
 from scoring.unit_satisfaction import unit_satisfaction
-from tasks.aggregate import Sums, latent_window
+from tasks.aggregate import Sums
 from tasks.scoring import parameters
 from tasks.scoring.facts import facts_of, with_counts
+from tasks.snapshot import latent_window
 
 ASSESSED = "assessed_unit"
 _ANCHORS = ("minimum", "floor", "achievement_threshold", "benchmark")

@@ -18,7 +18,7 @@ from scoring.bonus_pool import PoolRules, bonus_payments
 from scoring.incentives import ADDER_COLUMNS, AdderRules, incentive_scores
 from scoring.scheme import SHIPPED_SCHEMES, SchemeError, load_schemes, scheme_as_of
 from scoring.tiers import TierRules, tiers
-from tasks.aggregate import _in_force
+from tasks.snapshot import in_force
 from tests.support.fast_program import Stages, named, published, run_program, run_programs
 from tests.support.random_program import CELLS, MILLION, Anchors, Fact, Indicator, Program, Unit, random_programs
 
@@ -262,5 +262,5 @@ def test_no_future_organisation_tree_is_read() -> None:
         }
     )
     for order in (versions, versions.reverse(), versions.sort("peer_group")):
-        read = _in_force(order, ["org_id"], end)
+        read = in_force(order, ["org_id"], end)
         assert read.select("org_id", "peer_group").rows() == [("V1", "hill"), ("V3", "hill")]

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from scoring.scheme import SHIPPED_SCHEMES, Scheme, SchemeError, load_schemes
-from tasks.aggregate import dimension_weighted, latent_window
+from tasks.aggregate import dimension_weighted
 from tasks.score import refuse_unsound
+from tasks.snapshot import latent_window
 
 NUMBER = pl.Decimal(18, 6)
 

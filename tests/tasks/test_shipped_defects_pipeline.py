@@ -19,11 +19,12 @@ import sqlalchemy as sa
 
 from scoring.scheme import Scheme, SchemeError
 from scoring.tables import RESULT_TABLES
-from tasks.aggregate import Sums, aggregate, take_snapshot
+from tasks.aggregate import Sums, aggregate
 from tasks.ingest import no_progress
 from tasks.land import delivery_of
 from tasks.night import night, run
 from tasks.score import DraftSchemeError, scheme_for, score
+from tasks.snapshot import take_snapshot
 from tasks.workspace import Workspace, open_workspace
 from tests.serving import awards_program
 from tests.serving.program import PERIOD
