@@ -43,6 +43,7 @@ benchmark: $(READY) ## A province's month beside a bare Polars script, as ratios
 docs: $(READY) ## Generate the pages that are generated
 	@$(BIN)/python -m expectations.derived.data_dictionary > docs/data-dictionary.md
 	@$(BIN)/python -m expectations.derived.error_codes > docs/error-codes.md
+	@$(BIN)/python -m scoring.burden.catalogue_page > docs/burden-catalogue.md
 
 lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --quiet -o requirements.lock

@@ -94,6 +94,7 @@ def _write_without_flags(path: Path) -> None:
 def main(folder: Path, home: Path, target: Path) -> None:
     """Land to release on the files of ``folder``, in a new home; the figures go to ``target`` as JSON."""
     import tasks.ingest  # imports are part of the start-up that is told apart
+    from expectations.import_ahead import import_ahead
     from scoring.scheme import SHIPPED_SCHEMES, load_schemes
     from tasks.aggregate import aggregate
     from tasks.audit import audit
@@ -109,7 +110,7 @@ def main(folder: Path, home: Path, target: Path) -> None:
     workspace = open_workspace(Settings(home=home))
     default = load_schemes(SHIPPED_SCHEMES)[0]
     _write_without_flags(workspace.settings.schemes / "province.yaml")
-    tasks.ingest.import_ahead().join()
+    import_ahead().join()
     started = time.perf_counter() - BEGUN
     meter = Meter()
     deliveries = [delivery_of(path) for path in sorted(folder.glob("*.csv"))]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from expectations.declaration import Expectation
+from expectations.import_ahead import import_ahead
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def validate(
             column is absent, or has a type that cannot be compared as asked.
     """
     # Importing the run imports Great Expectations, which takes seconds that a reader of results need not wait.
+    import_ahead().join()
     from expectations.engine.run import SuiteRun
 
     run = SuiteRun(rows, expectations, suite_name=suite_name, candidates=candidates)

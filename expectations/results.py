@@ -45,9 +45,10 @@ def result_expectations(
     """
     found = [Expectation(_NOT_NULL, {"column": name}, "A101") for name in filled]
     found.append(Expectation("expect_compound_columns_to_be_unique", {"column_list": list(key)}, "A102"))
-    found += [_between(name, 0, 100, "A103") for name in _HUNDRED if name in schema]
-    found += [_between(name, 0, 1, "A104") for name in _SHARES if name in schema]
-    found += [_between(name, 0, None, "A105") for name in _COUNTS if name in schema]
+    numbers = {name for name, dtype in schema.items() if dtype.is_numeric()}
+    found += [_between(name, 0, 100, "A103") for name in _HUNDRED if name in numbers]
+    found += [_between(name, 0, 1, "A104") for name in _SHARES if name in numbers]
+    found += [_between(name, 0, None, "A105") for name in _COUNTS if name in numbers]
     if "points" in schema:
         found += [_between(name, 0, most, "A106") for name, most in _WHOLE_POINTS.items()]
     found += [_at_least(larger, smaller) for larger, smaller in _ORDERED if {larger, smaller} <= set(schema)]

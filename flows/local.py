@@ -109,18 +109,13 @@ def prefect_session(settings: Settings, *, checks_files: bool = False) -> Iterat
     with prefect_server(settings) as url, _environment({**prefect_environment(settings), API_URL: url}):
         prefect_home(settings).mkdir(mode=0o700, parents=True, exist_ok=True)
         import_module("flows.nightly")
+        from expectations.import_ahead import import_ahead
+
         if is_starting and (checks_files or any(path.is_file() for path in settings.inbox.rglob("*"))):
-            _import_great_expectations()
+            import_ahead()
         wait_until_ready(settings, url)
         with _settings_of_prefect(settings, url):
             yield
-
-
-def _import_great_expectations() -> None:
-    """Spend the time in which the server starts on what the first checked file would wait for."""
-    from tasks.ingest import import_ahead
-
-    import_ahead().join()
 
 
 @contextmanager

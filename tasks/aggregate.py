@@ -22,6 +22,7 @@ from scoring.scheme import RatingRules, SatisfactionRules, Scheme
 from scoring.sums import RAW_SCALE, RatingSums, answer_sums, rating_sums
 from scoring.tables import RESULT_TABLES
 from scoring.unit_satisfaction import RESPONDENT_KEY, merge_moments, unit_answer_moments
+from tasks.burden_inputs import BurdenData, burden_data
 from tasks.snapshot import Snapshot, current, days_of, first_and_end, in_force, periods_read
 from tasks.workspace import Workspace
 from warehouse.releases import read_results
@@ -38,7 +39,8 @@ class Sums:
     day; ``frame`` has everybody of the period. ``patterns`` are null when the scheme asks for no flags.
     ``carried_fen`` is the reserve that was left of the period before. ``published`` are the results readers
     see, where nothing but adjustments came since. ``pooled_moments`` add the answers of the periods before to
-    ``moments``, ``pooled_periods`` in all; None where none are pooled.
+    ``moments``, ``pooled_periods`` in all; None where none are pooled. ``burden_data`` are the registers of
+    burden, None when the scheme does not ask for them.
     """
 
     ratings: RatingSums
@@ -61,6 +63,7 @@ class Sums:
     published: Mapping[str, pl.DataFrame] | None = None
     pooled_moments: pl.DataFrame | None = None
     pooled_periods: int = 1
+    burden_data: BurdenData | None = None
 
 
 def aggregate(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> Sums:
@@ -112,6 +115,7 @@ def aggregate(workspace: Workspace, snapshot: Snapshot, scheme: Scheme) -> Sums:
         carried_fen=snapshot.carried_fen,
         published=_published(workspace, snapshot.adjusts),
         pooled_periods=1 + len(snapshot.pooled),
+        burden_data=burden_data(workspace, snapshot, scheme, frame),
     )
 
 

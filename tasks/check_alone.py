@@ -22,9 +22,10 @@ import polars as pl
 
 from expectations.catalogue import Language
 from expectations.datasets import DATASETS
+from expectations.import_ahead import import_ahead
 from tasks.check import FileToCheck, StagedRows, Stamp, check
 from tasks.checking.references import Known
-from tasks.ingest import READERS, Progress, import_ahead, no_progress
+from tasks.ingest import READERS, Progress, no_progress
 from tasks.land import (
     Delivery,
     Identity,
@@ -155,11 +156,10 @@ def check_alone(
     """
     deliveries = [delivery_of(path) for path in paths]
     with _folder() as folder:
-        importing = import_ahead()
+        import_ahead()
         batch = _Batch(Manner("", language, settings), folder, output, Limits())
         given = _recognise(batch, deliveries)
         tables = _read_all(batch, given, progress)
-        importing.join()  # two threads importing it at once would see it half-made
         for number, each in enumerate(sorted(given, key=lambda file: file.order), start=1):
             if each.number in tables:
                 batch.verdicts[each.number] = _check_one(batch, each, tables[each.number])

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import polars as pl
@@ -107,18 +106,6 @@ class Ready:
 
 def no_progress(_step: str, _done: int, _all: int) -> None:
     """Report nothing."""
-
-
-def import_ahead() -> Thread:
-    """Import Great Expectations beside the landing of files; it takes seconds."""
-
-    def work() -> None:
-        import expectations.engine.polars_engine
-        import expectations.suites  # noqa: F401
-
-    thread = Thread(target=work, name="import Great Expectations", daemon=True)
-    thread.start()
-    return thread
 
 
 def recover(workspace: Workspace) -> tuple[list[Taken], list[Answer]]:

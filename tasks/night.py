@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from expectations.import_ahead import import_ahead
 from scoring.scheme import Scheme
 from tasks.aggregate import Sums, aggregate
 from tasks.audit import Audit, audit
@@ -17,7 +18,6 @@ from tasks.ingest import (
     Ready,
     Taken,
     check_and_load_files,
-    import_ahead,
     no_progress,
     read_files,
     recover,
@@ -91,12 +91,11 @@ def ingest(
     left, answers = steps.recover(workspace)
     if not left and not deliveries:
         return answers
-    importing = import_ahead()
+    import_ahead()
     taken, known = steps.land(workspace, deliveries, progress)
     heartbeat(workspace.engine, workspace.run_id, workspace.settings.lease_seconds)
     ready, refused = steps.read(workspace, [*left, *taken], progress)
     answers = [*answers, *known, *refused]
-    importing.join()  # two threads importing it at once would see it half-made
     for wave in waves(ready):
         answers += steps.check_and_load(workspace, wave, progress)
         heartbeat(workspace.engine, workspace.run_id, workspace.settings.lease_seconds)

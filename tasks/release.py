@@ -100,6 +100,7 @@ def _draft(workspace: Workspace, snapshot: Snapshot, scheme: Scheme, scored: Sco
         "carried_fen": snapshot.carried_fen,
         "adjusts": snapshot.adjusts,
         "pooled_periods": list(snapshot.pooled),
+        "history_periods": list(snapshot.history),
         "scheme_hash": scheme_hash(scheme),
         "scheme": scheme.model_dump(mode="json"),
         "contract_version": CONTRACT_VERSION,
@@ -232,4 +233,5 @@ def _snapshot_of(workspace: Workspace, manifest: Mapping[str, Any]) -> Snapshot:
         carried_fen=manifest.get("carried_fen", 0),
         adjusts=manifest.get("adjusts"),
         pooled=tuple(manifest.get("pooled_periods", ())),
+        history=tuple(manifest.get("history_periods", ())),
     )

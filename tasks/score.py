@@ -15,6 +15,7 @@ from scoring.lints import lint_scheme
 from scoring.scheme import CONSEQUENCES, Scheme, SchemeError, SchemeProblem, load_schemes, scheme_as_of
 from tasks.aggregate import Sums
 from tasks.scoring.appeals import only_appeals_are_new, settled
+from tasks.scoring.burden import burden_tables
 from tasks.scoring.departments import department_tables
 from tasks.scoring.incentives import incentive_tables
 from tasks.scoring.units import unit_tables
@@ -71,7 +72,8 @@ def score(sums: Sums, scheme: Scheme, period_id: str) -> Scored:
     departments = department_tables(sums, scheme, period_id)
     units = unit_tables(sums, scheme, period_id)
     incentives = incentive_tables(units, sums, scheme, period_id)
-    results: Mapping[str, pl.DataFrame] = {**departments.tables, **units.tables, **incentives}
+    burden = burden_tables(sums.burden_data, scheme, period_id)
+    results: Mapping[str, pl.DataFrame] = {**departments.tables, **units.tables, **incentives, **burden}
     if sums.published is not None and only_appeals_are_new(sums.published, units):
         results = settled(sums.published, results, units, sums, scheme)
     return Scored(

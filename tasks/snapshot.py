@@ -32,8 +32,15 @@ REFERENCE_DATASETS = (
     "rater",
     "verification_fact",
     "burden_fact",
+    "duty_item",
+    "task_admission",
+    "resource_grant",
+    "form_field",
     "finding",
 )
+HISTORY_PERIODS = 12
+"""Earlier periods of the same kind whose facts show what is repeated or jumps (docs/burden.md part 8)."""
+
 _YEAR = re.compile(r"^\d{4}")
 
 
@@ -43,7 +50,8 @@ class Snapshot:
 
     ``carried_fen`` is the reserve left of the bonus pools of the period before. ``adjusts`` is the published
     release from which the inputs differ in adjustments alone, None when they differ in anything else.
-    ``pooled`` are the periods before whose answers count for units with few respondents.
+    ``pooled`` are the periods before whose answers count for units with few respondents; ``history`` those whose
+    facts the burden watch compares with, newest first.
     """
 
     period: Mapping[str, Any]
@@ -52,6 +60,7 @@ class Snapshot:
     carried_fen: int = 0
     adjusts: str | None = None
     pooled: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
 
     @property
     def period_id(self) -> str:
@@ -81,6 +90,7 @@ class Snapshot:
                     "late_counted_until": self.period.get("late_counted_until"),
                     "carried_fen": self.carried_fen,
                     "pooled": list(self.pooled),
+                    "history": list(self.history),
                 }
             )
         )
@@ -104,32 +114,36 @@ def latent_window(period_id: str, scheme: Scheme) -> tuple[str, ...]:
 def take_snapshot(workspace: Workspace, period: Mapping[str, Any], scheme: Scheme) -> Snapshot:
     """The loaded files a period's result depends on, as they are now."""
     pooled = _periods_before(workspace, period, _pooled_periods(scheme) - 1)
+    history = _periods_before(workspace, period, HISTORY_PERIODS if scheme.burden else 0)
     wanted = set(periods_read(str(period["period_id"]), scheme))
+    # Of the periods of the history only the facts are read, of the pooled ones only the answers.
+    more = {"survey_response": set(pooled), "performance_fact": set(history)}
     is_late = _late_for(workspace, period)
     files: dict[str, tuple[LoadedFile, ...]] = {}
     for name in (*PERIOD_DATASETS, *REFERENCE_DATASETS):
-        found = loaded_files(workspace.engine, name)
+        found = [file for file in loaded_files(workspace.engine, name) if not is_late(file)]
         if DATASETS[name].partition_by:
-            # Of the pooled periods only the answers are read.
-            read = {*wanted, *pooled} if name == "survey_response" else wanted
-            found = [file for file in found if set(file.periods) & read and not is_late(file)]
+            read = wanted | more.get(name, set())
+            found = [file for file in found if set(file.periods) & read]
         files[name] = tuple(found)
     carried = _carried(workspace, period) if scheme.bonus else 0
-    snapshot = Snapshot(period, files, {name: workspace.lake.version(name) for name in files}, carried, pooled=pooled)
+    versions = {name: workspace.lake.version(name) for name in files}
+    snapshot = Snapshot(period, files, versions, carried, pooled=pooled, history=history)
     return replace(snapshot, adjusts=_adjusted_release(workspace, snapshot, scheme))
 
 
 def _late_for(workspace: Workspace, period: Mapping[str, Any]) -> Callable[[LoadedFile], bool]:
-    """Whether a file is about a published period alone and came too late to count until somebody reopens it.
+    """Whether a file came after the period was published, or after it was last reopened.
 
-    Its rows are not read either way; left out here, they do not make the period due again.
+    What is published is made of what was there then, registers included: nothing that comes later makes the
+    period due again until somebody reopens it.
     """
     period_id = str(period["period_id"])
     published = published_release(workspace.engine, period_id) if period["status"] == "published" else None
     if published is None:
         return lambda _: False
     counted = [as_utc(moment) for moment in (published["published_at"], period["late_counted_until"]) if moment]
-    return lambda file: set(file.periods) == {period_id} and as_utc(file.recorded_at) > max(counted)
+    return lambda file: as_utc(file.recorded_at) > max(counted)
 
 
 def _pooled_periods(scheme: Scheme) -> int:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from scoring.scheme.anomalies import AnomalyRules
+from scoring.scheme.burden import BurdenRules
 from scoring.scheme.conduct import ConductRules, Instrument, OneFormRules
 from scoring.scheme.incentives import (
     AppealRules,
@@ -74,6 +75,7 @@ class Scheme(Model):
     exemptions: ExemptionRules | None = None
     appeals: AppealRules | None = None
     anomalies: AnomalyRules | None = None
+    burden: BurdenRules | None = None
     conduct: ConductRules | None = None
     instruments: (
         Annotated[

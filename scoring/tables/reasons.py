@@ -174,6 +174,41 @@ REASONS: Mapping[str, Reason] = {
             "剔除决定没有写明评分单位、决定机关或文号，不予剔除",
             "the exclusion names no unit, nobody who decided or no document: nothing is taken out",
         ),
+        Reason(
+            "NOT_MEASURABLE",
+            "缺少所需数据，无法计量",
+            "the data it needs are absent, so it cannot be measured",
+        ),
+        Reason(
+            "FEW_BEARERS",
+            "涉及的承担单位不足，只报项目办公室，不告知部门",
+            "too few bearing units: it goes to the program office, not to the department",
+        ),
+        Reason(
+            "NO_EVENTS_TO_REVIEW",
+            "没有须作一致性评估的文件或任务",
+            "no document or task needed a consistency review",
+        ),
+        Reason(
+            "TOO_FEW_ROWS_TO_MATCH",
+            "登记数太少，不能判断登记是否可信",
+            "too few rows to say whether the register can be trusted",
+        ),
+        Reason(
+            "NO_STAFF_FIGURE",
+            "没有工作人员数",
+            "no number of staff was delivered",
+        ),
+        Reason(
+            "NO_URBAN_POPULATION",
+            "没有城镇常住人口数",
+            "no urban resident population was delivered",
+        ),
+        Reason(
+            "NOTHING_VERIFIED",
+            "抽中的数据尚无核验结果",
+            "nothing that was drawn has been verified yet",
+        ),
     )
 }
 """Every reason code, in the order codes are joined in a ``reason_codes`` column."""

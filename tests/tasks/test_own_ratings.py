@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.scheme import Scheme
+from scoring.tables import BURDEN_TABLES
 from tasks.aggregate import Sums
 from tasks.score import score
 from tasks.scoring.incentives import incentive_tables
@@ -27,6 +28,9 @@ ABOUT_DEPARTMENTS = frozenset(
     {"department_score", "department_item", "department_composite", "frame_turnout", "anomaly_flag"}
 )
 """The only tables that may tell of a ballot."""
+
+UNRATED = frozenset({"frame_member", "department_indicator", *BURDEN_TABLES})
+"""Tables about departments and burden that are made without ballots, and that the small program lacks."""
 
 Results = Mapping[str, pl.DataFrame]
 Ballots = dict[tuple[str, str], int]
@@ -98,4 +102,4 @@ def test_ballots_move_departments_and_flags_and_nothing_of_the_units() -> None:
         assert before["unit_score"]["raw_score"].count() >= 3
         assert {"department_score", "department_item"} <= moved(turned, before) <= ABOUT_DEPARTMENTS
         assert "frame_turnout" in moved(silent, before) <= ABOUT_DEPARTMENTS
-        assert set(before) - set(as_rated(number)) == ABOUT_DEPARTMENTS | {"frame_member"}
+        assert set(before) - set(as_rated(number)) == ABOUT_DEPARTMENTS | UNRATED

@@ -36,6 +36,39 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "result_admission_breach",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("admission_id", sa.String(length=255), nullable=False),
+        sa.Column("breach", sa.String(length=255), nullable=False),
+        sa.Column("detail", sa.String(length=255), nullable=False),
+        sa.Column("subject_org_id", sa.String(length=255), nullable=False),
+        sa.Column("subject_role", sa.Text(), nullable=True),
+        sa.Column("result_type", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("breach_on", sa.Text(), nullable=True),
+        sa.Column("value", sa.Float(precision=53), nullable=True),
+        sa.Column("threshold", sa.Float(precision=53), nullable=True),
+        sa.Column("days", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("n_bearers", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("evidence_refs", sa.Text(), nullable=True),
+        sa.Column("missing_columns", sa.Text(), nullable=True),
+        sa.Column("reason_codes", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_admission_breach_release_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "release_id",
+            "period_id",
+            "admission_id",
+            "breach",
+            "detail",
+            "subject_org_id",
+            name=op.f("pk_result_admission_breach"),
+        ),
+    )
+    op.create_table(
         "result_anomaly_flag",
         sa.Column("release_id", sa.String(length=64), nullable=False),
         sa.Column("period_id", sa.String(length=255), nullable=False),
@@ -84,6 +117,142 @@ def upgrade() -> None:
         sa.Column("unit_price", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["release_id"], ["release.release_id"], name=op.f("fk_result_bonus_pool_release_id")),
         sa.PrimaryKeyConstraint("release_id", "period_id", "peer_group", name=op.f("pk_result_bonus_pool")),
+    )
+    op.create_table(
+        "result_burden_account",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("by", sa.String(length=255), nullable=False),
+        sa.Column("subject_org_id", sa.String(length=255), nullable=False),
+        sa.Column("bearer_org_id", sa.String(length=255), nullable=False),
+        sa.Column("burden_kind", sa.String(length=255), nullable=False),
+        sa.Column("measure", sa.String(length=255), nullable=False),
+        sa.Column("counted_class", sa.String(length=255), nullable=False),
+        sa.Column("n_rows", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_events", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_bearers", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_duplicates", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("quantity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("minutes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("n_untimed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("persons", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("pages", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("amount_fen", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("unit_months", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("hours_per_unit_month", sa.Float(precision=53), nullable=True),
+        sa.Column("compare_period_id", sa.Text(), nullable=False),
+        sa.Column("n_rows_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("n_events_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("quantity_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("minutes_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("n_events_change", sa.Float(precision=53), nullable=True),
+        sa.Column("quantity_change", sa.Float(precision=53), nullable=True),
+        sa.Column("minutes_change", sa.Float(precision=53), nullable=True),
+        sa.Column("shown_to_department", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_burden_account_release_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "release_id",
+            "period_id",
+            "by",
+            "subject_org_id",
+            "bearer_org_id",
+            "burden_kind",
+            "measure",
+            "counted_class",
+            name=op.f("pk_result_burden_account"),
+        ),
+    )
+    op.create_table(
+        "result_burden_flag",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("form_code", sa.String(length=255), nullable=False),
+        sa.Column("subject_org_id", sa.String(length=255), nullable=False),
+        sa.Column("result_type", sa.String(length=255), nullable=False),
+        sa.Column("param_id", sa.String(length=255), nullable=False),
+        sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("denominator", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("value", sa.Float(precision=53), nullable=True),
+        sa.Column("threshold", sa.Float(precision=53), nullable=True),
+        sa.Column("n_bearers", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("evidence_refs", sa.Text(), nullable=True),
+        sa.Column("missing_columns", sa.Text(), nullable=True),
+        sa.Column("reason_codes", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["release_id"], ["release.release_id"], name=op.f("fk_result_burden_flag_release_id")),
+        sa.PrimaryKeyConstraint(
+            "release_id",
+            "period_id",
+            "form_code",
+            "subject_org_id",
+            "result_type",
+            "param_id",
+            name=op.f("pk_result_burden_flag"),
+        ),
+    )
+    op.create_table(
+        "result_burden_shift",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("pair", sa.String(length=255), nullable=False),
+        sa.Column("subject_org_id", sa.String(length=255), nullable=False),
+        sa.Column("peer_group", sa.Text(), nullable=True),
+        sa.Column("result_type", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("official_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("official_now", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("informal_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("informal_now", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("unit_months_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("unit_months_now", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_bearers", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("dispersion", sa.Float(precision=53), nullable=True),
+        sa.Column("p_fall", sa.Float(precision=53), nullable=True),
+        sa.Column("p_rise", sa.Float(precision=53), nullable=True),
+        sa.Column("p_fall_two_sided", sa.Float(precision=53), nullable=True),
+        sa.Column("p_rise_two_sided", sa.Float(precision=53), nullable=True),
+        sa.Column("p_value", sa.Float(precision=53), nullable=True),
+        sa.Column("q_value", sa.Float(precision=53), nullable=True),
+        sa.Column("official_minutes_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("official_minutes_now", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("informal_minutes_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("informal_minutes_now", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("minutes_per_unit_month_before", sa.Float(precision=53), nullable=True),
+        sa.Column("minutes_per_unit_month_now", sa.Float(precision=53), nullable=True),
+        sa.Column("substitution_share", sa.Float(precision=53), nullable=True),
+        sa.Column("substitution_low", sa.Float(precision=53), nullable=True),
+        sa.Column("signal", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("control_p_value", sa.Float(precision=53), nullable=True),
+        sa.Column("control_signal", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["release_id"], ["release.release_id"], name=op.f("fk_result_burden_shift_release_id")),
+        sa.PrimaryKeyConstraint(
+            "release_id", "period_id", "pair", "subject_org_id", name=op.f("pk_result_burden_shift")
+        ),
+    )
+    op.create_table(
+        "result_consistency_coverage",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("subject_org_id", sa.String(length=255), nullable=False),
+        sa.Column("n_events", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_reviewed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("coverage", sa.Float(precision=53), nullable=True),
+        sa.Column("n_contradicted", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("n_passed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_drawn", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_rescored", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_overturned", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("overturned_share", sa.Float(precision=53), nullable=True),
+        sa.Column("overturned_low", sa.Float(precision=53), nullable=True),
+        sa.Column("overturned_high", sa.Float(precision=53), nullable=True),
+        sa.Column("reason_codes", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_consistency_coverage_release_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "release_id", "period_id", "subject_org_id", name=op.f("pk_result_consistency_coverage")
+        ),
     )
     op.create_table(
         "result_department_composite",
@@ -145,6 +314,52 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "result_duplicate_datum",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("datum_id", sa.String(length=255), nullable=False),
+        sa.Column("field_name", sa.Text(), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=True),
+        sa.Column("grain", sa.Text(), nullable=True),
+        sa.Column("n_forms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_issuers", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_units", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("first_form_id", sa.Text(), nullable=False),
+        sa.Column("form_ids", sa.Text(), nullable=False),
+        sa.Column("held_in", sa.Text(), nullable=True),
+        sa.Column("n_asks", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_surplus", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("hours", sa.Float(precision=53), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_duplicate_datum_release_id")
+        ),
+        sa.PrimaryKeyConstraint("release_id", "period_id", "datum_id", name=op.f("pk_result_duplicate_datum")),
+    )
+    op.create_table(
+        "result_duty_list_problem",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("rule", sa.String(length=255), nullable=False),
+        sa.Column("level", sa.Text(), nullable=False),
+        sa.Column("list_id", sa.String(length=255), nullable=False),
+        sa.Column("list_version", sa.String(length=255), nullable=False),
+        sa.Column("duty_id", sa.String(length=255), nullable=False),
+        sa.Column("detail", sa.String(length=255), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_duty_list_problem_release_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "release_id",
+            "period_id",
+            "rule",
+            "list_id",
+            "list_version",
+            "duty_id",
+            "detail",
+            name=op.f("pk_result_duty_list_problem"),
+        ),
+    )
+    op.create_table(
         "result_effective_weight",
         sa.Column("release_id", sa.String(length=64), nullable=False),
         sa.Column("period_id", sa.String(length=255), nullable=False),
@@ -159,6 +374,62 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "release_id", "period_id", "peer_group", "part", name=op.f("pk_result_effective_weight")
         ),
+    )
+    op.create_table(
+        "result_false_data_watch",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("pattern_code", sa.String(length=255), nullable=False),
+        sa.Column("subject_org_id", sa.String(length=255), nullable=False),
+        sa.Column("indicator_id", sa.String(length=255), nullable=False),
+        sa.Column("compared_with", sa.String(length=255), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("n_min", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("n_found", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("statistic", sa.Float(precision=53), nullable=True),
+        sa.Column("expected", sa.Float(precision=53), nullable=True),
+        sa.Column("size", sa.Float(precision=53), nullable=True),
+        sa.Column("size_low", sa.Float(precision=53), nullable=True),
+        sa.Column("size_high", sa.Float(precision=53), nullable=True),
+        sa.Column("p_value", sa.Float(precision=53), nullable=True),
+        sa.Column("q_value", sa.Float(precision=53), nullable=True),
+        sa.Column("alpha", sa.Float(precision=53), nullable=True),
+        sa.Column("n_patterns", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_failed_checks", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("next_step", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=True),
+        sa.Column("missing_columns", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_false_data_watch_release_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "release_id",
+            "period_id",
+            "pattern_code",
+            "subject_org_id",
+            "indicator_id",
+            "compared_with",
+            name=op.f("pk_result_false_data_watch"),
+        ),
+    )
+    op.create_table(
+        "result_finding_count",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("subject_org_id", sa.String(length=255), nullable=False),
+        sa.Column("n_found", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_open", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_mended", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_rechecked", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_relapsed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_overdue", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("most_days_overdue", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("overdue_findings", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_finding_count_release_id")
+        ),
+        sa.PrimaryKeyConstraint("release_id", "period_id", "subject_org_id", name=op.f("pk_result_finding_count")),
     )
     op.create_table(
         "result_frame_member",
@@ -219,6 +490,170 @@ def upgrade() -> None:
             ["release_id"], ["release.release_id"], name=op.f("fk_result_incentive_score_release_id")
         ),
         sa.PrimaryKeyConstraint("release_id", "period_id", "org_id", name=op.f("pk_result_incentive_score")),
+    )
+    op.create_table(
+        "result_monitoring_point",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("org_id", sa.String(length=255), nullable=False),
+        sa.Column("org_name", sa.Text(), nullable=True),
+        sa.Column("peer_group", sa.Text(), nullable=True),
+        sa.Column("n_own_rows", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_issuer_rows", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("n_matched", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("matched_share", sa.Float(precision=53), nullable=True),
+        sa.Column("threshold", sa.Float(precision=53), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("n_findings", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_rechecked", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("reason_codes", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_monitoring_point_release_id")
+        ),
+        sa.PrimaryKeyConstraint("release_id", "period_id", "org_id", name=op.f("pk_result_monitoring_point")),
+    )
+    op.create_table(
+        "result_off_list_task",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("org_id", sa.String(length=255), nullable=False),
+        sa.Column("subject_org_id", sa.String(length=255), nullable=False),
+        sa.Column("duty_id", sa.String(length=255), nullable=False),
+        sa.Column("why", sa.String(length=255), nullable=False),
+        sa.Column("lead_org_id", sa.Text(), nullable=True),
+        sa.Column("burden_kinds", sa.Text(), nullable=False),
+        sa.Column("n_rows", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("first_day", sa.Text(), nullable=False),
+        sa.Column("last_day", sa.Text(), nullable=False),
+        sa.Column("evidence_refs", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_off_list_task_release_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "release_id",
+            "period_id",
+            "org_id",
+            "subject_org_id",
+            "duty_id",
+            "why",
+            name=op.f("pk_result_off_list_task"),
+        ),
+    )
+    op.create_table(
+        "result_overlap_pair",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("pair_kind", sa.String(length=255), nullable=False),
+        sa.Column("left_id", sa.String(length=255), nullable=False),
+        sa.Column("right_id", sa.String(length=255), nullable=False),
+        sa.Column("left_name", sa.Text(), nullable=False),
+        sa.Column("right_name", sa.Text(), nullable=False),
+        sa.Column("left_org_id", sa.Text(), nullable=False),
+        sa.Column("right_org_id", sa.Text(), nullable=False),
+        sa.Column("n_left", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_right", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_shared", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_units", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("share", sa.Float(precision=53), nullable=True),
+        sa.Column("n_surplus", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("hours", sa.Float(precision=53), nullable=True),
+        sa.ForeignKeyConstraint(["release_id"], ["release.release_id"], name=op.f("fk_result_overlap_pair_release_id")),
+        sa.PrimaryKeyConstraint(
+            "release_id", "period_id", "pair_kind", "left_id", "right_id", name=op.f("pk_result_overlap_pair")
+        ),
+    )
+    op.create_table(
+        "result_register_completeness",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("issuer_org_id", sa.String(length=255), nullable=False),
+        sa.Column("n_issuer", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_receiving", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_matched", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_bearers", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("completeness", sa.Float(precision=53), nullable=True),
+        sa.Column("completeness_low", sa.Float(precision=53), nullable=True),
+        sa.Column("completeness_high", sa.Float(precision=53), nullable=True),
+        sa.Column("hidden_total", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("hidden_low", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("hidden_high", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("scored_register", sa.Text(), nullable=False),
+        sa.Column("shown_to_department", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_register_completeness_release_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "release_id", "period_id", "issuer_org_id", name=op.f("pk_result_register_completeness")
+        ),
+    )
+    op.create_table(
+        "result_resource_ratio",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("admission_id", sa.String(length=255), nullable=False),
+        sa.Column("receiving_org_id", sa.String(length=255), nullable=False),
+        sa.Column("kind", sa.String(length=255), nullable=False),
+        sa.Column("subject_org_id", sa.Text(), nullable=False),
+        sa.Column("promised", sa.Numeric(precision=18, scale=6).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("granted", sa.Numeric(precision=18, scale=6).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("granted_later", sa.Numeric(precision=18, scale=6).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("ratio", sa.Float(precision=53), nullable=True),
+        sa.Column("threshold", sa.Float(precision=53), nullable=True),
+        sa.Column("due_on", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason_codes", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_resource_ratio_release_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "release_id", "period_id", "admission_id", "receiving_org_id", "kind", name=op.f("pk_result_resource_ratio")
+        ),
+    )
+    op.create_table(
+        "result_slack_watch",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("indicator_id", sa.String(length=255), nullable=False),
+        sa.Column("ended_from", sa.String(length=255), nullable=False),
+        sa.Column("result_type", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("n_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_after", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_treated", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_peers", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_left_out", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("estimate", sa.Float(precision=53), nullable=True),
+        sa.Column("ci_low", sa.Float(precision=53), nullable=True),
+        sa.Column("ci_high", sa.Float(precision=53), nullable=True),
+        sa.Column("previous_estimate", sa.Float(precision=53), nullable=True),
+        sa.Column("previous_ci_low", sa.Float(precision=53), nullable=True),
+        sa.Column("previous_ci_high", sa.Float(precision=53), nullable=True),
+        sa.Column("estimate_without_worst", sa.Float(precision=53), nullable=True),
+        sa.Column("without_worst_ci_low", sa.Float(precision=53), nullable=True),
+        sa.Column("without_worst_ci_high", sa.Float(precision=53), nullable=True),
+        sa.ForeignKeyConstraint(["release_id"], ["release.release_id"], name=op.f("fk_result_slack_watch_release_id")),
+        sa.PrimaryKeyConstraint(
+            "release_id", "period_id", "indicator_id", "ended_from", name=op.f("pk_result_slack_watch")
+        ),
+    )
+    op.create_table(
+        "result_staffing_norm",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("org_id", sa.String(length=255), nullable=False),
+        sa.Column("org_name", sa.Text(), nullable=True),
+        sa.Column("peer_group", sa.Text(), nullable=True),
+        sa.Column("staff", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("urban_population", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("per_10000", sa.Float(precision=53), nullable=True),
+        sa.Column("norm", sa.Float(precision=53), nullable=True),
+        sa.Column("needed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("missing", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reason_codes", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_staffing_norm_release_id")
+        ),
+        sa.PrimaryKeyConstraint("release_id", "period_id", "org_id", name=op.f("pk_result_staffing_norm")),
     )
     op.create_table(
         "result_unit_cell",
@@ -338,6 +773,45 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["release_id"], ["release.release_id"], name=op.f("fk_result_unit_score_release_id")),
         sa.PrimaryKeyConstraint("release_id", "period_id", "org_id", name=op.f("pk_result_unit_score")),
     )
+    op.create_table(
+        "result_unused_field",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("form_id", sa.String(length=255), nullable=False),
+        sa.Column("field_name", sa.String(length=255), nullable=False),
+        sa.Column("form_name", sa.Text(), nullable=False),
+        sa.Column("issuer_org_id", sa.Text(), nullable=False),
+        sa.Column("datum_id", sa.Text(), nullable=False),
+        sa.Column("n_units", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_asks", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("hours", sa.Float(precision=53), nullable=True),
+        sa.ForeignKeyConstraint(["release_id"], ["release.release_id"], name=op.f("fk_result_unused_field_release_id")),
+        sa.PrimaryKeyConstraint(
+            "release_id", "period_id", "form_id", "field_name", name=op.f("pk_result_unused_field")
+        ),
+    )
+    op.create_table(
+        "result_verification_rate",
+        sa.Column("release_id", sa.String(length=64), nullable=False),
+        sa.Column("period_id", sa.String(length=255), nullable=False),
+        sa.Column("source_org_id", sa.String(length=255), nullable=False),
+        sa.Column("n_population", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_drawn", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_checked", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_differs", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_not_verifiable", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_outstanding", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("error_rate", sa.Float(precision=53), nullable=True),
+        sa.Column("error_low", sa.Float(precision=53), nullable=True),
+        sa.Column("error_high", sa.Float(precision=53), nullable=True),
+        sa.Column("rate", sa.Float(precision=53), nullable=True),
+        sa.Column("next_rate", sa.Float(precision=53), nullable=True),
+        sa.Column("reason_codes", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["release_id"], ["release.release_id"], name=op.f("fk_result_verification_rate_release_id")
+        ),
+        sa.PrimaryKeyConstraint("release_id", "period_id", "source_org_id", name=op.f("pk_result_verification_rate")),
+    )
     with op.batch_alter_table("result_department_score", schema=None) as batch_op:
         batch_op.add_column(sa.Column("score_adjusted", sa.Float(precision=53), nullable=True))
         batch_op.add_column(sa.Column("rank_low", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
@@ -360,18 +834,36 @@ def downgrade() -> None:
         batch_op.drop_column("rank_low")
         batch_op.drop_column("score_adjusted")
 
+    op.drop_table("result_verification_rate")
+    op.drop_table("result_unused_field")
     op.drop_table("result_unit_score")
     op.drop_table("result_unit_satisfaction")
     op.drop_table("result_unit_indicator")
     op.drop_table("result_unit_cell")
+    op.drop_table("result_staffing_norm")
+    op.drop_table("result_slack_watch")
+    op.drop_table("result_resource_ratio")
+    op.drop_table("result_register_completeness")
+    op.drop_table("result_overlap_pair")
+    op.drop_table("result_off_list_task")
+    op.drop_table("result_monitoring_point")
     op.drop_table("result_incentive_score")
     op.drop_table("result_frame_turnout")
     op.drop_table("result_frame_member")
+    op.drop_table("result_finding_count")
+    op.drop_table("result_false_data_watch")
     op.drop_table("result_effective_weight")
+    op.drop_table("result_duty_list_problem")
+    op.drop_table("result_duplicate_datum")
     op.drop_table("result_department_indicator")
     op.drop_table("result_department_composite")
+    op.drop_table("result_consistency_coverage")
+    op.drop_table("result_burden_shift")
+    op.drop_table("result_burden_flag")
+    op.drop_table("result_burden_account")
     op.drop_table("result_bonus_pool")
     op.drop_table("result_bonus")
     op.drop_table("result_anomaly_flag")
+    op.drop_table("result_admission_breach")
     op.drop_table("result_adjustment_applied")
     # ### end Alembic commands ###
