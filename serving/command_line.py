@@ -11,7 +11,7 @@ from io import TextIOWrapper
 import typer
 from typer.main import get_command
 
-from serving.commands import everyone, files, home, releases, results, runs, schemes
+from serving.commands import burden, everyone, files, home, releases, results, runs, schemes
 from serving.errors import read_error
 from serving.exit_codes import ExitCode
 from serving.help import AsJson, Command, Debug, Group, Home, Lang, take_common_options, with_common_options
@@ -35,6 +35,8 @@ _COMMANDS: dict[str, Callable[..., int | None]] = {
     "reopen": files.reopen,
     "rankings": results.rankings,
     "explain": results.explain,
+    "burden": burden.burden,
+    "findings": burden.findings,
 }
 _GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
     "release": {
@@ -45,6 +47,20 @@ _GROUPS: dict[str, dict[str, Callable[..., int | None]]] = {
         "publish": releases.publish,
     },
     "scheme": {"show": schemes.show, "lint": schemes.lint},
+    "duty": {
+        "check": burden.duty_check,
+        "diff": burden.duty_diff,
+        "problems": burden.duty_problems,
+        "off-list": burden.off_list,
+    },
+    "admission": {
+        "breaches": burden.admission_breaches,
+        "coverage": burden.admission_coverage,
+        "resources": burden.admission_resources,
+        "staffing": burden.admission_staffing,
+    },
+    "forms": {"overlaps": burden.overlaps},
+    "watch": {"list": burden.watch_list},
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
+from serving.burden_tree import add_burden
 from serving.figure_tree import add_node, leaf
 from serving.tables import moment
 from serving.words import Words
@@ -27,6 +28,8 @@ def tree(document: Mapping[str, Any], words: Words) -> Tree:
         _department(root, document, words)
     else:
         _unit(root, document, words)
+    if "burden" in document:
+        add_burden(root, document["burden"], words)
     _citation(root, document, words)
     return root
 

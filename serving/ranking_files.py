@@ -43,7 +43,7 @@ def csv_bytes(ranking: Ranking, words: Words) -> bytes:
     headings = [column.label(words.language) for column in ranking.columns]
     headings += [words(f"column.{_HEADINGS[name]}") for name in SOURCE_COLUMNS]
     rows = ranking.rows.select(columns).with_columns(carried)
-    text = rows.with_columns(_formula_safe(name) for name, dtype in rows.schema.items() if dtype == pl.String)
+    text = rows.with_columns(formula_safe(name) for name, dtype in rows.schema.items() if dtype == pl.String)
     named = text.rename(dict(zip(text.columns, headings, strict=True)))
     return named.write_csv(include_bom=True, line_terminator="\r\n").encode()
 
@@ -62,7 +62,7 @@ def _csv_cell(column: Column) -> pl.Expr:
     return pl.when(state == "shown").then(value.cast(pl.String)).otherwise(state)
 
 
-def _formula_safe(name: str) -> pl.Expr:
+def formula_safe(name: str) -> pl.Expr:
     """Text a spreadsheet program does not take for a formula; a negative number stays one."""
     text = pl.col(name)
     risky = text.str.contains(r"^[=+\-@\t\r]") & ~text.str.contains(r"^-\d+(\.\d+)?$")
@@ -91,17 +91,48 @@ def tables(ranking: Ranking, words: Words) -> list[Table]:
             lines = [[_text(row, column, words) for column in shown] for row in rows.to_dicts()]
             made.append(table(_title(ranking, group, words), headings, lines, numbers=numbers))
     unranked = _not_ranked(ranking, words)
-    return [*made, *unranked] or [table(None, [words("ranking.nothing")], [])]
+    return [*made, *unranked] or [table(None, [_nothing(ranking, words)], [])]
 
 
+def _nothing(ranking: Ranking, words: Words) -> str:
+    own = f"ranking.nothing_{ranking.what}"
+    return words(own if words.has(own) else "ranking.nothing")
+
+
+_ACCOUNT_ONLY = {
+    "n_rows", "minutes", "n_rows_before", "n_events_before", "minutes_before", "n_duplicates", "n_untimed", "persons",
+    "pages", "amount_fen", "unit_months", "compare_period_id",
+}  # fmt: skip
 _PAIRS = {"ci_low": ("ci_high", "column.interval", 1), "rank_low": ("rank_high", "column.rank_interval", 0)}
 """Columns shown as an interval with another: that one, the heading and the decimals."""
+
+
+_FILES_ONLY = {
+    "burden_department": _ACCOUNT_ONLY,
+    "burden_unit": _ACCOUNT_ONLY,
+    "burden_kind": _ACCOUNT_ONLY,
+    "burden_form": {"denominator", "n_bearers"},
+    "off_list_tasks": {"lead_name", "evidence_refs", "shown_to_department"},
+    "admission_breaches": {"subject_role", "days", "n_bearers", "evidence_refs", "missing_columns"},
+    "admission_resources": {"granted_later", "due_on"},
+    "duplicate_data": {"datum_id", "unit", "grain", "first_form_id"},
+    "overlap_pairs": {"left_id", "right_id", "n_left", "n_right"},
+    "unused_fields": {"datum_id", "form_id"},
+    "findings": {"overdue_findings"},
+    "watch": {
+        "n", "n_min", "n_found", "size_low", "size_high", "p_value", "dispersion", "minutes_per_unit_month_before",
+        "minutes_per_unit_month_now", "n_bearers", "control_signal", "evidence", "missing_columns", "since",
+    },
+}  # fmt: skip
+"""Columns of each kind that only files hold."""
 
 
 def _left_out(ranking: Ranking) -> set[str]:
     """Columns a terminal has no room for, or that stand elsewhere."""
     uppers = {high for high, _, _ in _PAIRS.values()}
-    return {"ratee_org_id", "org_id", *uppers} | ({"peer_group"} if ranking.by_group else set())
+    # Ids of organisations stand in files; a table has their names.
+    ids = {column.name for column in ranking.columns if column.name.endswith("org_id")}
+    return {*ids, *uppers, *_FILES_ONLY.get(ranking.what, ())} | ({"peer_group"} if ranking.by_group else set())
 
 
 def _heading(column: Column, words: Words) -> str:
@@ -144,14 +175,16 @@ def _text(row: dict[str, Any], column: Column, words: Words) -> str:
 
 
 def figure(value: object, column: Column) -> str:
-    """A number as people read it, money in yuan; "" for anything else."""
+    """A number as people read it, money in yuan, a change in percent; "" for anything else."""
+    if column.name.endswith("_change") and isinstance(value, float):
+        return f"{value:+.{max((column.decimals or 0) - 2, 0)}%}"
     if column.is_money and isinstance(value, int):
         return f"{yuan(value):,.2f}"
     if isinstance(value, Decimal):
         return f"{value.normalize():f}" if column.shown_decimals is None else f"{value:.{column.shown_decimals}f}"
     if isinstance(value, float):
         return f"{value:.{column.decimals or 0}f}"
-    return str(value) if isinstance(value, int) else ""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
 def yuan(fen: int) -> Decimal:

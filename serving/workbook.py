@@ -16,8 +16,9 @@ import polars as pl
 import xlsxwriter
 
 from scoring.tables import STORED_DECIMALS
+from serving.code_names import code_name
 from serving.words import Words, display_width
-from warehouse.published import STATE, Column, Ranking, reasons_text
+from warehouse.published import BURDEN_WHATS, STATE, Column, Ranking, reasons_text
 
 FORBIDDEN_IN_SHEET_NAMES = "[]:*?/\\"
 SHEET_NAME_CHARACTERS = 31
@@ -98,7 +99,7 @@ class _Writer:
 
     def about(self) -> None:
         """The sheet of explanations: release, reading note, rules, words, list of sheets."""
-        words, source, rule = self.words, self.ranking.source, self.ranking.minimum_cell
+        words, source = self.words, self.ranking.source
         sheet = self._sheet(words("workbook.about"))
         sheet.set_column(0, 0, 18)
         sheet.set_column(1, 1, 90)
@@ -111,21 +112,32 @@ class _Writer:
             (words("column.scheme"), f"{source.scheme_id}  {source.scheme_hash}"),
             (words("column.result_hash"), source.result_hash),
             (words("column.manifest_hash"), source.manifest_hash),
-            (words("workbook.reading"), words("workbook.reading_text")),
-            (
-                words("workbook.confidential"),
-                words(
-                    "workbook.confidential_text", raters=rule.min_raters, units=rule.min_units,
-                    share=f"{float(rule.max_unit_share):.0%}",
-                ),
-            ),
-            (words("workbook.states"), words("workbook.states_text")),
+            *self._rules(),
             (words("workbook.layout"), words("workbook.layout_text")),
             (words("workbook.questions"), words("workbook.questions_text")),
         ]  # fmt: skip
         for row, (name, text) in enumerate(facts, start=HEADER_ROW):
             sheet.write_string(row, 0, name, self.bold)
             sheet.write_string(row, 1, text, self.wrapped)
+
+    def _rules(self) -> list[tuple[str, str]]:
+        """How to read the sheets, and what is confidential about them."""
+        words, rule = self.words, self.ranking.minimum_cell
+        if self.ranking.what in BURDEN_WHATS:
+            return [
+                (words("workbook.reading_burden"), words("workbook.reading_burden_text")),
+                (words("workbook.confidential"), words("workbook.confidential_burden_text")),
+                (words("workbook.states_burden"), words("workbook.states_burden_text")),
+            ]
+        said = words(
+            "workbook.confidential_text", raters=rule.min_raters, units=rule.min_units,
+            share=f"{float(rule.max_unit_share):.0%}",
+        )  # fmt: skip
+        return [
+            (words("workbook.reading"), words("workbook.reading_text")),
+            (words("workbook.confidential"), said),
+            (words("workbook.states"), words("workbook.states_text")),
+        ]
 
     def part(self, number: int, group: str | None, rows: pl.DataFrame) -> None:
         """One sheet of one peer group, or of all rows; of departments, those that have a rank."""
@@ -222,7 +234,7 @@ class _Writer:
             text = self.words(f"state.{state}")
             sheet.write_string(row, place, text, self.word)
             return text
-        if isinstance(value, int | float | Decimal):
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return self._number(sheet, row, place, column, value)
         text = cell_text(column, value, self.words)
         if column.is_number:
@@ -250,8 +262,10 @@ def cell_text(column: Column, value: object, words: Words) -> str:
     """A text cell in the reader's language: bands, reasons and codes as words."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return words("word.yes" if value else "word.no")
     if column.name == "reason_codes":
         return reasons_text(str(value), words.language)
     kinds = ("reliability", "band") if column.name in BANDED else (column.name,) if column.name in CODED else ()
     key = next((f"{kind}.{value}" for kind in kinds if words.has(f"{kind}.{value}")), None)
-    return str(value) if key is None else words(key)
+    return words(key) if key else code_name(column.name, str(value), words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,8 @@ from serving.exit_codes import ExitCode
 from serving.session import Session
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from warehouse.published import Ranking
 
 
@@ -57,20 +60,25 @@ def rankings(
     """The published ranking of a period, to read or as a file."""
     from warehouse.published import ranking
 
-    chosen = _format(session, form, output)
-    found = ranking(session.reading_engine(), period, what.value, peer_group)
+    chosen = choose_format(session, form, output)
+    return deliver(session, ranking(session.reading_engine(), period, what.value, peer_group), chosen, output)
+
+
+def deliver(session: Session, found: Ranking, chosen: Format, output: Path | None) -> int:
+    """Print a ranking or write it to a file, and say which release it is.
+
+    Raises:
+        CommandError: the folder is not there.
+    """
     if chosen is Format.TABLE and output is None:
         show_ranking(session, found)
         return ExitCode.OK
     if chosen in (Format.JSON, Format.CSV) and output is None:
-        import sys
-
-        sys.stdout.flush()
-        _binary(sys.stdout).write(_content(session, found, chosen))
+        print_bytes(_content(session, found, chosen))
         if chosen is Format.CSV:
             _say_source(session, found)
         return ExitCode.OK
-    target = output or Path(f"reverse-eval-{period}-{what.value}.{chosen.value}")
+    target = output or Path(f"reverse-eval-{found.source.period_id}-{found.what}.{chosen.value}")
     written = write_ranking(session, found, chosen, target)
     if session.as_json:
         session.document({"written": str(written), "format": chosen.value, **found.source.document()})
@@ -80,7 +88,7 @@ def rankings(
     return ExitCode.OK
 
 
-def _format(session: Session, form: Format | None, output: Path | None) -> Format:
+def choose_format(session: Session, form: Format | None, output: Path | None) -> Format:
     """The format asked for, else the one the file's ending says, else JSON or a table.
 
     Raises:
@@ -94,6 +102,14 @@ def _format(session: Session, form: Format | None, output: Path | None) -> Forma
     if ending not in ("", "txt"):
         raise CommandError("no_such_format", ExitCode.USAGE, ending=f".{ending}")
     return Format.JSON if session.as_json else Format.TABLE
+
+
+def print_bytes(content: bytes) -> None:
+    """Print what a file would hold as data."""
+    import sys
+
+    sys.stdout.flush()
+    _binary(sys.stdout).write(content)
 
 
 def _binary(stream: Any) -> Any:
@@ -116,26 +132,38 @@ def write_ranking(session: Session, found: Ranking, form: Format, target: Path) 
     Raises:
         CommandError: the folder is not there.
     """
+    if form is Format.TABLE:
+        from serving.ranking_files import tables
+
+        return write_whole(target, as_text(tables(found, session.words)))
+    return write_whole(target, _content(session, found, form))
+
+
+def write_whole(target: Path, content: bytes) -> Path:
+    """Write a file, whole or not at all.
+
+    Raises:
+        CommandError: the folder is not there.
+    """
     if not target.parent.is_dir():
         raise CommandError("no_such_folder", path=target.parent)
-    text = _content(session, found, form) if form is not Format.TABLE else _as_text(session, found)
     draft = target.with_name(f".{target.name}.draft")
-    draft.write_bytes(text)
+    draft.write_bytes(content)
     draft.replace(target)
     return target
 
 
-def _as_text(session: Session, found: Ranking) -> bytes:
+def as_text(tables: Iterable[Table]) -> bytes:
+    """Tables as a text file holds them."""
     from io import StringIO
 
     from rich.console import Console
 
-    from serving.ranking_files import tables
     from serving.session import PLAIN_WIDTH
 
     buffer = StringIO()
     console = Console(file=buffer, width=PLAIN_WIDTH, no_color=True, highlight=False)
-    for table in tables(found, session.words):
+    for table in tables:
         console.print(table)
     return buffer.getvalue().encode()
 

@@ -115,10 +115,10 @@ def test_csv_opens_in_a_spreadsheet_program(call: Call, published_home: Path, tm
 
 
 def test_csv_keeps_negative_numbers() -> None:
-    from serving.ranking_files import _formula_safe
+    from serving.ranking_files import formula_safe
 
     frame = pl.DataFrame({"cell": ["-1.5", "-cmd", "+1", "@x", "=1", "\tx", "局-1", None]})
-    safe = frame.select(_formula_safe("cell"))["cell"].to_list()
+    safe = frame.select(formula_safe("cell"))["cell"].to_list()
     assert safe == ["-1.5", "'-cmd", "'+1", "'@x", "'=1", "'\tx", "局-1", None]
 
 

@@ -1,7 +1,8 @@
 """From a published figure back to what it was made of; never to a rater.
 
 Every number in an explanation is one that ``warehouse.published`` may show: a suppressed subject is
-explained by the rule that suppresses it and by nothing else.
+explained by the rule that suppresses it and by nothing else of its ratings. What a department lays on the grassroots
+comes from registers and stands in either case.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy import Engine
 
 from scoring.scheme import Scheme
 from scoring.tables import UNIT_POINTS, UNIT_SCORE
+from warehouse.explained.burden import department_burden
 from warehouse.explained.departments import ExplainedRelease, department_tree
 from warehouse.explained.units import UnitRows, unit_facts, unit_tree
 from warehouse.published import MinimumCell, published, published_departments, published_satisfaction, source_of
@@ -42,7 +44,8 @@ def explain(engine: Engine, period_id: str, subject: str) -> dict[str, Any]:
     Returns:
         A tree of JSON-able data: ``kind`` is ``department`` or ``unit``, ``state`` is ``shown`` or
         ``suppressed``, ``source`` says which release it is. A unit's ``score`` is the tree from its
-        highest figure down to its facts (see ``node.node``).
+        highest figure down to its facts (see ``node.node``); a department's ``burden`` stands beside its figures
+        (see ``burden.department_burden``).
 
     Raises:
         NothingPublishedError: the period is unknown or has no published release.
@@ -62,6 +65,8 @@ def explain(engine: Engine, period_id: str, subject: str) -> dict[str, Any]:
     own = departments.filter(pl.col("ratee_org_id") == org_id)
     if own.height:
         tree = department_tree(release, own.row(0, named=True), departments)
+        # Registers, not raters, say this: it stands for a department whose ratings are suppressed as well.
+        tree["burden"] = department_burden(engine, release.release_id, scheme, org_id)
     else:
         named = everybody.filter(pl.col("org_id") == org_id).row(0, named=True)
         answers = satisfaction.filter(pl.col("org_id") == org_id)

@@ -17,7 +17,18 @@ from typing import Any, Literal
 import polars as pl
 from sqlalchemy import Engine
 
-from warehouse.published import departments, records, units
+from scoring.burden.catalogue import default_parameters
+from scoring.scheme import Scheme
+from warehouse.published import burden, departments, records, units
+from warehouse.published.burden import (
+    ACCOUNT_WHATS,
+    BURDEN_WHATS,
+    SIGNS,
+    BurdenWhat,
+    UnknownOrganisationError,
+    find_organisation,
+    organisation_names,
+)
 from warehouse.published.columns import STATE, Column, View
 from warehouse.published.departments import (
     COMPOSITE_DECIMALS,
@@ -73,7 +84,7 @@ class Ranking:
     peer group is a table of its own; ranks are never counted across groups.
     """
 
-    what: What
+    what: What | BurdenWhat
     source: Source
     minimum_cell: MinimumCell
     columns: tuple[Column, ...]
@@ -129,27 +140,81 @@ def ranking(engine: Engine, period_id: str, what: What = "departments", peer_gro
     return Ranking(what, source_of(engine, release, manifest), rule, view.columns, rows, view.by_group)
 
 
+def burden_ranking(
+    engine: Engine, period_id: str, what: BurdenWhat, *, compare: str | None = None,
+    organisation: tuple[str, str] | None = None, form_code: str | None = None,
+) -> Ranking:  # fmt: skip
+    """Burden of the published release of a period, as the programme office may see it.
+
+    Args:
+        engine: the warehouse; a reading engine is enough.
+        period_id: a period with a published release.
+        what: account by department, unit or kind, forms, registers, lists, the gate, forms asked for twice,
+            findings, monitoring points, verification or watches.
+        compare: for the account, the published period to compare with; a year earlier when None.
+        organisation: column of ids and the one organisation wanted, by id or name; of the account the column is
+            the one it is kept by.
+        form_code: for the forms, only this one.
+
+    Raises:
+        NothingPublishedError: a period is unknown or has no published release.
+        UnknownOrganisationError: nobody in the release has that id or name.
+    """
+    release, manifest = published(engine, period_id)
+    release_id = str(release["release_id"])
+    if what in ACCOUNT_WHATS:
+        other = None if compare is None else (compare, str(published(engine, compare)[0]["release_id"]))
+        wanted = None if organisation is None else organisation[1]
+        view = burden.burden_account(engine, release_id, what, subject=wanted, compare=other)
+        rows = view.rows
+    else:
+        if what in burden.FLOOR_VIEWS:
+            view = burden.FLOOR_VIEWS[what](engine, release_id, _floor(manifest))
+        else:
+            view = burden.VIEWS[what](engine, release_id)
+        names = organisation_names(engine, release_id)
+        rows = view.rows if organisation is None else burden.only_organisation(view, names, *organisation)
+    if form_code is not None:
+        rows = rows.filter(pl.col("form_code") == form_code)
+    source = source_of(engine, release, manifest)
+    return Ranking(what, source, MinimumCell.of(manifest), view.columns, rows, view.by_group)
+
+
+def _floor(manifest: Mapping[str, Any]) -> int:
+    """Bearing units behind a cell that a department may see."""
+    rules = Scheme.model_validate(manifest["scheme"]).burden
+    return (default_parameters() if rules is None else rules.values).whole("register.floor_units")
+
+
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with decimals as numbers."""
     return {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}
 
 
 __all__ = [
+    "ACCOUNT_WHATS",
+    "BURDEN_WHATS",
     "COMPOSITE_DECIMALS",
     "COUNT_BANDS",
     "RELIABILITY_BANDS",
+    "SIGNS",
     "STATE",
     "SUPPRESSED",
     "UNRELIABLE",
     "WHATS",
+    "BurdenWhat",
     "Column",
     "MinimumCell",
     "NothingPublishedError",
     "Ranking",
     "Source",
+    "UnknownOrganisationError",
     "UnknownPeerGroupError",
     "What",
+    "burden_ranking",
     "count_band",
+    "find_organisation",
+    "organisation_names",
     "published",
     "published_composites",
     "published_departments",
