@@ -46,6 +46,10 @@ BURDEN_SHEET_HEADERS: Mapping[str, str] = {
     "title": "名称",
     "matter": "事由",
     "doc_no": "发文字号",
+    "plan_no": "计划编号",
+    "channel": "派发渠道",
+    "duty_id": "履职事项编号",
+    "admission_id": "准入编号",
     "similarity": "与上级文件相似度",
     "counted_class": "统计口径",
     "reported_by": "登记来源",
@@ -64,6 +68,7 @@ BURDEN_SHEET_WORDS: Mapping[str, Mapping[str, str]] = {
         "work_group": "政务工作群",
     },
     "measure": {"flow": "流量", "stock": "存量"},
+    "channel": {"form_platform": "一表通平台"},
     "counted_class": {"streamlined": "纳入精简类管理"},
     "reported_by": {"issuer_register": "派发单位登记"},
 }

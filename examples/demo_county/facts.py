@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from examples.demo_county import vocabulary as words
+from examples.demo_county.planted import FORM_CATALOGUE_ID, SECONDMENT_ID
 from examples.demo_county.registers import BASELINE_PERIOD, OPEN_PERIODS, County, last_day
 
 FACT_PERIODS = (BASELINE_PERIOD, *OPEN_PERIODS)
@@ -17,6 +18,13 @@ PERFORMANCE_COLUMNS = (
 )  # fmt: skip
 UNCLEAR_SHARE = 0.04
 """Share of the checked duty items whose outcome cannot be told."""
+
+PLANNED = ("document", "meeting", "video_conf", "inspection")
+ON_LIST = ("report_form", "inspection")
+ADMITTED = {"report_form": FORM_CATALOGUE_ID, "secondment": SECONDMENT_ID}
+
+KEPT_FREE = (6, 12, 19)
+"""Days of a month on which the register's own meetings and inspections leave room for the planted ones."""
 
 IMPROVEMENT_PER_MONTH = (0.12, 0.25)
 """Mean and standard deviation of a place's monthly change, in standard deviations of the indicator."""
@@ -158,6 +166,9 @@ def draw_burden(
 ) -> pl.DataFrame:
     """Dataset ``burden_fact`` of one month as the issuers' register has it.
 
+    Everything is planned, on a duty list or admitted and on a day of its own, but for temporary tasks: those name no
+    duty and no admission, and are what units may decline.
+
     Args:
         county: Its townships and subdistricts bear the burden.
         zeal: Relative frequency with which each department imposes, (departments,).
@@ -188,10 +199,24 @@ def draw_burden(
         ],
         infer_schema_length=None,
     )
+    events = _apart(events, period_id)
     townships = county.places.filter(pl.col("org_kind").is_in(["township", "subdistrict"]))["org_id"]
     chosen = generator.random((EVENTS_PER_MONTH, len(townships))) < generator.uniform(0.25, 0.9, (EVENTS_PER_MONTH, 1))
     event, bearer = np.nonzero(chosen)
     return _burden_rows(events[event], townships.gather(bearer), generator)
+
+
+def _apart(events: pl.DataFrame, period_id: str) -> pl.DataFrame:
+    """Meetings on days of their own, and inspections likewise, so that no unit has two on one day."""
+    days = pl.Series([f"{period_id[:4]}-{period_id[-2:]}-{day:02d}" for day in range(1, 29) if day not in KEPT_FREE])
+    for kinds in (["meeting", "video_conf"], ["inspection"]):
+        one = pl.col("burden_kind").is_in(kinds)
+        if events.filter(one).height:
+            place = ((one.cum_sum() - 1).cast(pl.Int64) * len(days) // one.sum()).clip(0, len(days) - 1)
+            events = events.with_columns(
+                start_date=pl.when(one).then(pl.lit(days).gather(place)).otherwise("start_date")
+            )
+    return events
 
 
 def _event(kind: words.BurdenKind, department: words.Department, matter: str, number: int) -> dict[str, object]:
@@ -217,6 +242,10 @@ def _event(kind: words.BurdenKind, department: words.Department, matter: str, nu
         "title": titles[kind.code],
         "matter": matter,
         "doc_no": doc_no,
+        "plan_no": f"霁计〔2026〕{number}号" if kind.code in PLANNED else None,
+        "duty_id": words.DUTY_OF_MATTER[matter] if kind.code in ON_LIST else None,
+        "admission_id": ADMITTED.get(kind.code),
+        "channel": "form_platform" if kind.code == "report_form" else None,
     }
 
 
@@ -255,6 +284,10 @@ def _burden_rows(events: pl.DataFrame, bearers: pl.Series, generator: np.random.
             "title",
             "matter",
             "doc_no",
+            "plan_no",
+            "channel",
+            "duty_id",
+            "admission_id",
             pl.when(kind == "document").then("similarity").alias("similarity"),
             pl.when(kind.is_in(["document", "report_form"])).then(pl.lit("streamlined")).alias("counted_class"),
             pl.lit("issuer_register").alias("reported_by"),

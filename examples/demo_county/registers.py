@@ -5,7 +5,9 @@ from __future__ import annotations
 import calendar
 import itertools
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +17,8 @@ from examples.demo_county import vocabulary as words
 BASELINE_PERIOD = "2026M06"
 OPEN_PERIODS = ("2026M07", "2026M08", "2026M09")
 VALID_FROM = "2026-01-01"
+ORGANISATIONS_FROM = "2024-01-01"
+"""Registers of burden reach two years back, and so do the organisations they name."""
 SUBDISTRICTS, TOWNS, TOWNSHIPS = 3, 7, 8
 VILLAGES = 260
 
@@ -43,7 +47,7 @@ def draw_county(generator: np.random.Generator) -> County:
     places = _places(generator)
     return County(
         organisations=pl.concat([_county_bodies(generator), places], how="diagonal").with_columns(
-            pl.lit(VALID_FROM).alias("valid_from")
+            pl.lit(ORGANISATIONS_FROM).alias("valid_from")
         ),
         raters=_raters(places, generator),
         places=places.select("org_id", "org_kind", "parent_org_id", "peer_group", "population"),
@@ -273,11 +277,15 @@ def indicators() -> pl.DataFrame:
     )
 
 
-def duty_items() -> pl.DataFrame:
-    """Dataset ``duty_item``: one list for each kind of grassroots unit."""
+def duty_items(planted: Sequence[Mapping[str, str | None]] = ()) -> pl.DataFrame:
+    """Dataset ``duty_item``: one list for each kind of grassroots unit.
+
+    Args:
+        planted: Further rows, with numbers of their own.
+    """
     basic = [
         _row(duty_id=duty, duty_kind="basic", category=category, duty_name=name, legal_basis=basis)
-        for duty, category, name, basis in words.BASIC_DUTIES
+        for duty, category, name, basis in (*words.BASIC_DUTIES, words.PROFESSIONAL_DUTY)
     ]
     cooperate = [
         _row(duty_id=duty, duty_kind="cooperate", category=category, duty_name=name, lead_org_id=lead)
@@ -294,6 +302,11 @@ def duty_items() -> pl.DataFrame:
         | _row(local_duty="按规定协助" if kind == "village_assist" else None)
         for duty, kind, category, name, lead, basis in words.VILLAGE_DUTIES
     ]
+    village += [
+        _row(duty_id=duty, duty_kind="village_assist", category=category, duty_name=name, lead_org_id=lead)
+        | _row(local_duty="按规定协助", legal_basis="《村（社区）协助政府工作事项指引》")
+        for duty, category, name, lead in words.ASSISTED_BY_VILLAGES
+    ]
     township = [*basic, *cooperate, *reclaimed]
     items = {"township": township, "subdistrict": township, "village": village, "community": village}
     rows = [
@@ -302,20 +315,33 @@ def duty_items() -> pl.DataFrame:
         for duty in duties
     ]
     number = pl.int_range(pl.len()).over("list_id", "duty_kind") + 1
-    return pl.DataFrame(rows, infer_schema_length=None).with_columns(number.cast(pl.String).alias("seq_no"))
+    lists = pl.DataFrame(rows, infer_schema_length=None).with_columns(number.cast(pl.String).alias("seq_no"))
+    if not planted:
+        return lists
+    return pl.concat([lists, pl.DataFrame(list(planted), infer_schema_length=None)], how="diagonal")
 
 
 def _row(**cells: str | None) -> dict[str, str | None]:
     return cells
 
 
-def task_admissions() -> pl.DataFrame:
-    """Dataset ``task_admission``: two tasks that went through every step, one turned down, one that has left."""
+def task_admissions(others: Sequence[Mapping[str, Any]] = ()) -> pl.DataFrame:
+    """Dataset ``task_admission``: two tasks that went through every step, one turned down, one that has left.
+
+    Args:
+        others: Further rows.
+    """
     base = {"applicant_org_id": "JC-NYJ", "target_scope": "all_townships", "approval_level": "county"}
+    base |= {"justification_doc_no": "霁论〔2026〕2号", "heard_units": "6", "approval_form": "joint_decision"}
     rows = [
         base
         | {"admission_id": "ZR-2026-001", "task_name": "种植补贴核实", "task_kind": "temp_task"}
-        | {"requested_at": "2026-05-06", "review": "consistency_passed", "decision": "approved"}
+        | {
+            "requested_at": "2026-05-06",
+            "review": "consistency_passed",
+            "review_at": "2026-05-13",
+            "decision": "approved",
+        }
         | {"decided_at": "2026-05-20", "decided_by_org_id": words.PROGRAMME_ID, "legal_basis": "县级补贴实施方案"}
         | {"funding_yuan": "180000", "staff_fte": "2", "publicised_from": "2026-05-21"}
         | {"publicised_to": "2026-05-28", "valid_from": "2026-07-01", "valid_to": "2026-10-01", "duty_id": "T-C02"},
@@ -336,4 +362,6 @@ def task_admissions() -> pl.DataFrame:
         | {"publicised_from": "2026-02-25", "publicised_to": "2026-03-05", "valid_from": "2026-03-09"}
         | {"valid_to": "2026-08-01", "exit_reason": "阶段性任务已完成", "duty_id": "T-C06"},
     ]
-    return pl.DataFrame(rows, infer_schema_length=None)
+    texts = [{name: None if cell is None else str(cell) for name, cell in row.items()} for row in (*rows, *others)]
+    columns = dict.fromkeys(name for row in texts for name in row)
+    return pl.DataFrame([{name: row.get(name) for name in columns} for row in texts], infer_schema_length=None)

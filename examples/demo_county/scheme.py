@@ -12,7 +12,10 @@ import polars as pl
 import yaml
 
 from examples.demo_county import vocabulary as words
+from examples.demo_county.planted import ALLOWED_CAMPAIGN, ALLOWED_PLEDGE, GO_LIVE, ORGANISER_ID
+from examples.demo_county.planted_false_data import SCORED_FOR_THE_RULES
 from examples.demo_county.registers import BASELINE_PERIOD, OPEN_PERIODS
+from scoring.burden.catalogue import default_parameters
 
 HEADER = """\
 # Scheme of the fictional Jichuan County for the demo. Nobody has to sign, so that the demo runs to the
@@ -55,7 +58,7 @@ QUESTIONS = {"SERVE": "T-B02", "PLACE": "T-B04"}
 """The duty item each question of the residents' questionnaire is about."""
 
 
-def write_scheme(path: Path, anchors: pl.DataFrame, members: Mapping[str, int]) -> Path:
+def write_scheme(path: Path, anchors: pl.DataFrame, members: Mapping[str, int], *, with_burden: bool = False) -> Path:
     """Write the scheme as YAML.
 
     Args:
@@ -63,6 +66,7 @@ def write_scheme(path: Path, anchors: pl.DataFrame, members: Mapping[str, int]) 
         anchors: ``indicator_id``, ``peer_group`` (null: every group), ``minimum``, ``floor``,
             ``threshold``, ``benchmark``.
         members: Number of units of every peer group.
+        with_burden: Ask for the burden results as well, with the lists only the county itself can give.
 
     Returns:
         ``path``.
@@ -84,6 +88,10 @@ def write_scheme(path: Path, anchors: pl.DataFrame, members: Mapping[str, int]) 
         "instruments": _instruments(),
         "one_form": _one_form(),
     }
+    if with_burden:
+        scheme["burden"] = {"parameters": _burden_parameters()}
+    else:
+        del scheme["burden"]
     scheme["unit_points"] |= {
         "baseline": {"periods": dict.fromkeys(OPEN_PERIODS, BASELINE_PERIOD)},
         "decided_on": DECIDED_ON,
@@ -96,6 +104,7 @@ def write_scheme(path: Path, anchors: pl.DataFrame, members: Mapping[str, int]) 
     }
     scheme["bonus"]["total"] = _quantity(BONUS_FEN, "fen", OWN_CHOICE)
     text = yaml.safe_dump(scheme, allow_unicode=True, sort_keys=False, width=118)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(HEADER + text, encoding="utf-8")
     return path
 
@@ -166,6 +175,25 @@ def _one_form() -> dict[str, Any]:
         "data_element_ids": ["DE-HOUSEHOLDS", "DE-RESIDENTS"],
     }
     return {"reference": OWN_CHOICE, "connected_registers": [register], "asked_of_units": []}
+
+
+def _burden_parameters() -> dict[str, Any]:
+    """The lists only the place itself can give, in the units of the catalogue."""
+    weighed = [indicator.indicator_id for indicator in words.UNIT_INDICATORS]
+    lists = {
+        "assessment.organiser": [f"county:{ORGANISER_ID}"],
+        "assessment.scored_indicators": [*weighed, *SCORED_FOR_THE_RULES],
+        "campaign.allowed": [ALLOWED_CAMPAIGN],
+        "pledge.allowed": [ALLOWED_PLEDGE],
+        "veto.allowed": [ALLOWED_PLEDGE],
+        "form.go_live": [f"*:{GO_LIVE}"],
+        "sign.allowed": ["一横", "四竖", "一标识"],
+    }
+    units = default_parameters()
+    return {
+        name: {"value": values, "unit": units[name].unit, "date": DECIDED_ON, "reference": OWN_CHOICE}
+        for name, values in lists.items()
+    }
 
 
 def _quantity(value: float, unit: str, reference: str) -> dict[str, object]:

@@ -186,6 +186,14 @@ MATTERS = (
     "文明实践活动", "危房排查", "种植补贴核实", "消防通道整治",
 )  # fmt: skip
 
+DUTY_OF_MATTER = {
+    "秋粮收购": "T-C02", "安全生产排查": "T-C05", "防汛备汛": "T-C04", "人居环境整治": "T-B04", "参保缴费动员": "T-B03",
+    "反诈宣传": "T-B01", "森林防火": "T-C05", "养老服务摸底": "T-C06", "就业帮扶": "T-C03", "河道巡查": "T-C04",
+    "校园周边治理": "T-B01", "农田管护": "T-C02", "燃气安全": "T-C05", "矛盾纠纷排查": "T-B01", "健康体检组织": "T-C01",
+    "经济普查": "T-B02", "文明实践活动": "T-B05", "危房排查": "T-B03", "种植补贴核实": "T-C02", "消防通道整治": "T-C05",
+}  # fmt: skip
+"""The duty of the townships that each matter belongs to."""
+
 BASIC_DUTIES = (
     ("T-B01", "平安", "就地受理、调解本辖区矛盾纠纷", "《中华人民共和国人民调解法》"),
     ("T-B02", "民生", "受理并答复群众诉求", "乡镇（街道）履职事项清单"),
@@ -194,6 +202,8 @@ BASIC_DUTIES = (
     ("T-B05", "党建", "指导村（社区）党组织建设", "《中国共产党农村基层组织工作条例》"),
     ("T-B06", "民生", "老年人、留守儿童日常关爱", "乡镇（街道）履职事项清单"),
 )
+PROFESSIONAL_DUTY = ("T-B07", "平安", "烟花爆竹经营检查", "乡镇（街道）履职事项清单")
+"""A matter for a professional authority that stands among the townships' basic duties: not checked by outcome."""
 COOPERATE_DUTIES = (
     ("T-C01", "健康", "慢性病健康管理", "JC-WJJ", "制定方案、提供诊疗和药品", "通知居民、提供场地"),
     ("T-C02", "农业", "高标准农田管护", "JC-NYJ", "规划、资金和验收", "日常巡看、报告损坏"),
@@ -225,6 +235,20 @@ VILLAGE_DUTIES = (
     ("V-N01", "no_certificate", "民生", "亲属关系证明", "JC-GAJ", "不应由基层群众性自治组织出具证明事项清单"),
     ("V-N02", "no_certificate", "民生", "居民就业状况证明", "JC-RSJ", "不应由基层群众性自治组织出具证明事项清单"),
 )
+
+ASSISTED_BY_VILLAGES = tuple(
+    (duty, category, f"协助做好：{name}", lead)
+    for duty, category, name, lead in (
+        ("T-B01", "平安", "矛盾纠纷就地化解", "JC-SFJ"),
+        ("T-B02", "民生", "群众诉求答复", "JC-XFJ"),
+        ("T-B03", "民生", "困难群众救助", "JC-MZJ"),
+        ("T-B04", "环境", "生活垃圾清运", "JC-ZJJ"),
+        ("T-C01", "健康", "慢性病健康管理", "JC-WJJ"),
+        ("T-C02", "农业", "高标准农田管护", "JC-NYJ"),
+        ("T-C03", "就业", "就业帮扶", "JC-RSJ"),
+    )
+)
+"""Duties of the townships that villages assist with and are assessed on."""
 
 OWN_VILLAGE_DUTIES = tuple(duty for duty in VILLAGE_DUTIES if duty[1] in ("village_statutory", "village_assist"))
 """The duties a village answers for; what is forbidden to it cannot be fulfilled."""

@@ -29,7 +29,7 @@ from tasks.workspace import Workspace, open_workspace
 from tests.serving import awards_program
 from tests.serving.program import PERIOD
 from tests.support.small_county import small_county
-from warehouse.ledger import periods
+from warehouse.ledger import periods, reopen_period
 from warehouse.releases import read_results, releases
 from warehouse.settings import Settings
 from warehouse.tables import result_tables
@@ -131,6 +131,8 @@ def test_a_future_organisation_tree_changes_no_result(home: Home, tmp_path: Path
         "D9,清溪县数据局,county_gov_dept,经济,county,COUNTY,2026-04-01,1,,new,",
     ]
     with opened(home.settings) as workspace:
+        # What comes after publication counts once the period is reopened, and the tree still changes nothing.
+        assert reopen_period(workspace.engine, PERIOD, "a tree of the next quarter")
         take(workspace, register(tmp_path, 2, tree))
         assert moved(home, workspace) == set()
     # The day before is of the period, and tells.
