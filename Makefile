@@ -19,6 +19,7 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Installing from requirements.lock into $(VENV) (some minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q flows tasks expectations scoring warehouse serving examples
 	@$(BIN)/python -m flows.prefect_server --make-template
 	@touch $@
 
