@@ -140,13 +140,25 @@ def false_data_results(inputs: FalseDataInputs, limits: Limits) -> FalseDataResu
         found = merged(*(absent(code, judged, "performance_fact") for code in PATTERN_CODES))
     else:
         found = _without_grassroots(_patterns(facts, inputs, limits), inputs.organisations)
-    tests, failed = decided(found.tests, limits), failed_checks(inputs, facts)
+    tests, failed = decided(measured_first(found.tests), limits), failed_checks(inputs, facts)
     table = _next_steps(tests, failed).with_columns(period_id=pl.lit(inputs.period_id), alpha=pl.lit(limits.alpha))
     flagged = table.filter(pl.col("state") == FLAGGED)
     units = found.units.join(flagged, on=_TEST_KEY, how="semi").select(
         pl.lit(inputs.period_id).alias("period_id"), *UNIT_SCHEMA
     )
     return FalseDataResults(FALSE_DATA_WATCH.conform(table), units.sort("period_id", *UNIT_SCHEMA))
+
+
+def measured_first(tests: pl.DataFrame) -> pl.DataFrame:
+    """The tests without the NOT_MEASURABLE rows of whoever was measured under the same key after all.
+
+    An office may keep one register without targets and set the targets of another: it is then missing something
+    as a keeper and judged as a setter.
+    """
+    is_absent = pl.col("state").eq_missing(pl.lit(NOT_MEASURABLE))
+    measured = tests.filter(~is_absent)
+    absent_rows = tests.filter(is_absent).join(measured.select(_TEST_KEY), on=_TEST_KEY, how="anti", nulls_equal=True)
+    return pl.concat([measured, absent_rows.unique(_TEST_KEY, maintain_order=True)])
 
 
 def _patterns(facts: pl.DataFrame, inputs: FalseDataInputs, limits: Limits) -> PatternResult:

@@ -20,7 +20,7 @@ from scoring.burden.false_data import (
     PatternResult,
     false_data_results,
 )
-from scoring.burden.false_data.report import decided, not_measurable
+from scoring.burden.false_data.report import decided, measured_first, not_measurable
 from scoring.burden.parameters import Parameter, Parameters
 from scoring.tables.false_data import FALSE_DATA_WATCH
 
@@ -228,3 +228,14 @@ def test_the_table_is_complete() -> None:
     for column in FALSE_DATA_WATCH.columns:
         assert all((column.zh, column.en, column.description_zh, column.description_en)), column.name
         assert (column.decimals is not None) == (column.dtype == pl.Float64()), column.name
+
+
+def test_who_is_measured_under_a_key_is_not_called_unmeasured_as_well() -> None:
+    key = {"pattern_code": "FAL-08", "subject_org_id": "QY-D01", "indicator_id": "*", "compared_with": "*"}
+    rows = [
+        {**key, "state": "NOT_MEASURABLE"},
+        {**key, "state": None},
+        {**key, "subject_org_id": "QY-D02", "state": "NOT_MEASURABLE"},
+    ]
+    kept = measured_first(pl.DataFrame(rows))
+    assert kept.select("subject_org_id", "state").rows() == [("QY-D01", None), ("QY-D02", "NOT_MEASURABLE")]
